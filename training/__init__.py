@@ -1,0 +1,1 @@
+"""Recipes of the zoo's checkpoints, and the one driver that runs them."""

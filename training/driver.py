@@ -1,0 +1,127 @@
+"""The one driver: recipe and seed in, checkpoint folder out."""
+
+import os
+import platform
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+import zoo
+from training.batches import batches
+from training.recipe import Recipe
+from training.state import TrainingState
+from zoo import registry
+from zoo.verification import evaluate
+
+# Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
+LICENCES = {
+    "mnist": "CC BY-SA 3.0, as usually cited",
+    "fashion_mnist": "MIT",
+}
+
+
+def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: Path) -> Path:
+    """Trains one checkpoint and returns its folder, `output/checkpoint`.
+
+    A training that was killed goes on after its last whole epoch. The same recipe and seed give
+    the same weights on the same machine and library versions. Weights are chosen by the recipe's
+    monitor on the validation split; the test split is looked at once, at the end.
+
+    Args:
+        name: of the checkpoint.
+        recipe: how to train it.
+        seed: of the initial weights, the order of examples and the augmentation.
+        epochs: instead of the recipe's.
+        output: folder for the state, the logs and the checkpoint.
+
+    Raises:
+        FileExistsError: if `output` holds a finished checkpoint.
+        ValueError: if `output` holds the state of another training.
+        DataUnavailableError: if the data set is neither on disk nor reachable.
+    """
+    folder = output / "checkpoint"
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
+    recipe = replace(recipe, epochs=epochs or recipe.epochs)
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+    pictures, ids = zoo.data.load(recipe.dataset, recipe.train)
+    held_out = zoo.data.load(recipe.dataset, recipe.validation)
+    steps = len(pictures) // recipe.batch_size
+    model = zoo.build(recipe.builder, **recipe.arguments)
+    builder = registry.builder(recipe.builder)
+    builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs))
+
+    settings = recipe.settings()
+    state = TrainingState(
+        output / "state.npz", {"name": name, "seed": seed, **settings}, recipe.monitor
+    )
+    done = state.restore(model)
+    if done < recipe.epochs:
+        model.fit(
+            batches(
+                pictures,
+                ids,
+                batch_size=recipe.batch_size,
+                seed=seed,
+                first_epoch=done,
+                epochs=recipe.epochs,
+                augment=recipe.augment,
+            ),
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps,
+            validation_data=held_out,
+            validation_batch_size=1000,
+            callbacks=[
+                state,
+                keras.callbacks.TerminateOnNaN(),
+                keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False),
+            ],
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    state.restore_best(model)
+
+    chosen = state.history[state.best_epoch]
+    golden_input, _ = zoo.data.load(recipe.dataset, f"{recipe.test}[:16]")
+    card = {
+        "summary": recipe.summary,
+        "dataset": {
+            **zoo.data.describe(recipe.dataset),
+            "licence": LICENCES[recipe.dataset],
+            "train_split": recipe.train,
+            "validation_split": recipe.validation,
+            "test_split": recipe.test,
+        },
+        "metrics": evaluate(model, recipe.dataset, recipe.test),
+        "validation_metrics": {
+            key.removeprefix("val_"): round(value, 6)
+            for key, value in chosen.items()
+            if key.startswith("val_")
+        },
+        "recipe": f"python -m training {name} --seed {seed}",
+        "settings": settings | {"best_epoch": chosen["epoch"] + 1},
+        "seed": seed,
+        "training_seconds": round(state.seconds),
+        "hardware": _hardware(),
+        "published": recipe.published,
+        "citation": recipe.citation,
+        "licence": "Apache-2.0",
+    }
+    zoo.save(model, folder, card=card, golden_input=golden_input)
+    return folder
+
+
+def _hardware() -> str:
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return f"{processor}, {os.cpu_count()} cores"

@@ -1,0 +1,73 @@
+"""What a recipe says: everything that decides a checkpoint's weights, but the seed."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import keras
+
+from zoo.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one checkpoint is trained.
+
+    `optimizer` is called with the number of steps of the whole training, `augment` with a batch of
+    float pixels and a seed of two integers; both are `functools.partial`s, so that a card can name
+    their settings. Splits are written as tensorflow-datasets has them.
+    """
+
+    summary: str
+    builder: str
+    arguments: dict[str, Any]
+    dataset: str
+    train: str
+    validation: str
+    test: str
+    epochs: int
+    batch_size: int
+    optimizer: partial[keras.optimizers.Optimizer]
+    augment: partial[Any] | None = None
+    monitor: str = "val_accuracy"
+    published: dict[str, Any] = field(default_factory=dict)
+    citation: str = ""
+
+    def settings(self) -> dict[str, Any]:
+        """Returns the recipe's settings, JSON-ready: they and the seed decide the weights."""
+
+        def named(function: partial[Any] | None) -> dict[str, Any] | None:
+            return function and {"name": function.func.__name__, **function.keywords}
+
+        return {
+            "arguments": self.arguments,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "optimizer": named(self.optimizer),
+            "augment": named(self.augment),
+            "monitor": self.monitor,
+        }
+
+
+def recipes() -> dict[str, Recipe]:
+    """Returns checkpoint name -> recipe, of all there are."""
+    from training.recipes import cnn_mnist, highway_mnist, mlp_mnist
+
+    return highway_mnist.RECIPES | mlp_mnist.RECIPES | cnn_mnist.RECIPES
+
+
+def recipe(name: str) -> Recipe:
+    """Returns the recipe of a checkpoint, or raises a ValueError that lists the nearest names."""
+    known = recipes()
+    if name not in known:
+        raise unknown_name("recipe", name, known)
+    return known[name]
+
+
+def adamw(steps: int, *, rate: float, weight_decay: float) -> keras.optimizers.Optimizer:
+    """AdamW, its rate warmed up over a twentieth of the steps and brought to 0 along a cosine."""
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay, clipnorm=1.0)

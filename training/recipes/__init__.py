@@ -1,0 +1,1 @@
+"""One short recipe a checkpoint."""

@@ -1,0 +1,109 @@
+"""The state of a training, written whole after each epoch, so that a killed one goes on."""
+
+import csv
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class TrainingState(keras.callbacks.Callback):
+    """Keeps weights, optimizer, best weights and history in one file, replaced after each epoch.
+
+    Args:
+        path: of the state file; `log.csv` is written beside it.
+        fingerprint: what decides the weights; a state of another fingerprint is refused.
+        monitor: the quantity whose largest value marks the best weights.
+    """
+
+    def __init__(self, path: Path, fingerprint: dict[str, Any], monitor: str):
+        super().__init__()
+        self.path = path
+        self.fingerprint = json.dumps(fingerprint, sort_keys=True, default=str)
+        self.monitor = monitor
+        self.history: list[dict[str, float]] = []
+        self.best: list[np.ndarray] = []
+        self.seconds_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in training, over all the runs it took."""
+        return self.seconds_before + time.monotonic() - self._started
+
+    @property
+    def best_epoch(self) -> int:
+        values = [epoch[self.monitor] for epoch in self.history]
+        return values.index(max(values))
+
+    def restore(self, model: keras.Model) -> int:
+        """Brings `model` to where the training stood and returns the number of finished epochs.
+
+        Raises:
+            ValueError: if the state on disk is of another recipe, seed or setting.
+        """
+        model.optimizer.build(model.trainable_variables)
+        if not self.path.exists():
+            return 0
+        with np.load(self.path, allow_pickle=False) as state:
+            if str(state["fingerprint"]) != self.fingerprint:
+                raise ValueError(
+                    f"{self.path} is of a training with another recipe or seed: "
+                    "remove it, or choose another --output"
+                )
+            for i, variable in enumerate(_variables(model)):
+                variable.assign(state[f"variable_{i}"])
+            self.best = [state[f"best_{i}"] for i in range(len(model.weights))]
+            self.history = json.loads(str(state["history"]))
+            self.seconds_before = float(state["seconds"])
+        return len(self.history)
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Gives `model` the weights of the best epoch."""
+        model.set_weights(self.best)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = {key: float(value) for key, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch, **logs, "seconds": round(self.seconds, 1)})
+        if self.best_epoch == len(self.history) - 1:
+            self.best = self.model.get_weights()
+        content = io.BytesIO()
+        np.savez(
+            content,
+            fingerprint=self.fingerprint,
+            history=json.dumps(self.history),
+            seconds=self.seconds,
+            **{
+                f"variable_{i}": keras.ops.convert_to_numpy(variable)
+                for i, variable in enumerate(_variables(self.model))
+            },
+            **{f"best_{i}": value for i, value in enumerate(self.best)},
+        )
+        replace_file(self.path, content.getvalue())
+        log = io.StringIO(newline="")
+        writer = csv.DictWriter(log, self.history[0].keys())
+        writer.writeheader()
+        writer.writerows(self.history)
+        replace_file(self.path.with_name("log.csv"), log.getvalue().encode())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader finds the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """All that a step changes: weights, seed states, and the optimizer's own."""
+    weights = {id(variable): variable for variable in model.variables}
+    metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
+    return [v for key, v in weights.items() if key not in metrics] + list(
+        model.optimizer.variables
+    )

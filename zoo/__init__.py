@@ -1,0 +1,58 @@
+"""Gate Zoo: pretrained recurrent and gated networks for Keras 3.
+
+    import zoo
+    model = zoo.load("highway_mnist_50")
+
+Importing this package imports no backend: each name below is fetched when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> the module that defines it; a module itself where the two are equal
+_PUBLIC = {
+    "build": "zoo.loading",
+    "export": "zoo.exporting",
+    "info": "zoo.hub",
+    "list_builders": "zoo.registry",
+    "list_models": "zoo.hub",
+    "load": "zoo.loading",
+    "pipeline": "zoo.pipelines",
+    "preprocessor": "zoo.loading",
+    "register": "zoo.registry",
+    "save": "zoo.loading",
+    "verify": "zoo.verification",
+    "IntegrityError": "zoo.errors",
+    "UntrustedError": "zoo.errors",
+    "DataUnavailableError": "zoo.errors",
+    "layers": "zoo.layers",
+    "data": "zoo.data",
+}
+
+__all__ = sorted(_PUBLIC)
+
+if TYPE_CHECKING:
+    from zoo import data as data
+    from zoo import layers as layers
+    from zoo.errors import DataUnavailableError, IntegrityError, UntrustedError
+    from zoo.exporting import export
+    from zoo.hub import info, list_models
+    from zoo.loading import build, load, preprocessor, save
+    from zoo.pipelines import pipeline
+    from zoo.registry import list_builders, register
+    from zoo.verification import verify
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    module = import_module(_PUBLIC[name])
+    value = module if _PUBLIC[name] == f"zoo.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,111 @@
+"""Public data sets, through tensorflow-datasets.
+
+`ZOO_DATA_DIR` names a folder of raw files, one sub-folder a data set, that is used before the
+network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS_DATA_DIR`).
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import DataUnavailableError, unknown_name
+
+# name in the zoo -> name in tensorflow-datasets, its version pinned
+_TFDS = {
+    "fashion_mnist": "fashion_mnist:3.0.1",
+    "mnist": "mnist:3.0.1",
+}
+
+_SECONDS_TO_REACH = 3.0
+
+
+def list_datasets() -> list[str]:
+    """Returns the names that `load` takes, sorted."""
+    return sorted(_TFDS)
+
+
+def load(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a split of a picture data set.
+
+    Args:
+        name: one of `list_datasets()`.
+        split: as tensorflow-datasets has it: `"train"`, `"test"`, `"train[:55000]"`.
+
+    Returns:
+        uint8 pictures, `(count, height, width)` if grey and `(count, height, width, 3)` if not,
+        and int64 class ids `(count,)`.
+
+    Raises:
+        ValueError: if there is no such data set; the nearest names are listed.
+        DataUnavailableError: if it is neither on disk nor reachable; the message says what to do.
+    """
+    pictures, ids = _prepared(name).as_dataset(split=split, batch_size=-1, as_supervised=True)
+    pictures = pictures.numpy()
+    return pictures[..., 0] if pictures.shape[-1] == 1 else pictures, ids.numpy()
+
+
+def labels(name: str) -> list[str]:
+    """Returns the class names of a data set, in the order of their ids. Needs no data."""
+    return list(_builder(name).info.features["label"].names)
+
+
+def describe(name: str) -> dict[str, str]:
+    """Returns name, version, citation and address of a data set. Needs no data."""
+    info = _builder(name).info
+    return {
+        "name": name,
+        "version": str(info.version),
+        "homepage": info.homepage,
+        "citation": info.citation,
+    }
+
+
+def _builder(name: str) -> Any:
+    if name not in _TFDS:
+        raise unknown_name("data set", name, _TFDS)
+    import tensorflow_datasets as tfds
+
+    return tfds.builder(_TFDS[name])
+
+
+def _prepared(name: str) -> Any:
+    """Returns the tensorflow-datasets builder of `name`, its data made ready."""
+    builder = _builder(name)
+    if builder.is_prepared():
+        return builder
+    import tensorflow_datasets as tfds
+
+    folder = os.environ.get("ZOO_DATA_DIR")
+    raw = Path(folder) / name if folder else None
+    if raw is None or not raw.is_dir():
+        _check_reachable(name, builder, raw)
+        raw = None
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=raw, try_download_gcs=False)
+    )
+    return builder
+
+
+def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
+    """Raises an error within seconds where tensorflow-datasets would retry for minutes."""
+    import requests
+
+    url = next(iter(builder.url_infos))
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        # The look-up of a host's name knows no time limit: the wait on the thread has one.
+        pool.submit(requests.head, url, timeout=_SECONDS_TO_REACH).result(_SECONDS_TO_REACH)
+    except (requests.RequestException, FutureTimeoutError) as error:
+        where = f"{raw} is no folder" if raw else "ZOO_DATA_DIR is not set"
+        raise DataUnavailableError(
+            f"{name}: not on disk ({where}) and {url} cannot be reached "
+            f"({type(error).__name__}). Put its raw files, "
+            f"{', '.join(Path(u).name for u in builder.url_infos)}, into a folder {name}/ and set "
+            "ZOO_DATA_DIR to the folder above it"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

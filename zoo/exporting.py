@@ -1,0 +1,93 @@
+"""Models out of Keras, for programs that have neither Keras nor this package."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo import checkpoint, loading
+from zoo.errors import unknown_name
+
+FORMATS = ("saved_model",)
+
+
+def export(
+    source: loading.Source,
+    path: str | PathLike[str],
+    *,
+    format: str = "saved_model",
+    **options: Any,
+) -> None:
+    """Writes a model in a form that runs without this package.
+
+    A SavedModel's `serving_default` takes raw uint8 pictures `pixels` `(batch, height, width)` and
+    returns `probabilities`, float32 `(batch, classes)`, and `labels`, the likeliest class names,
+    string `(batch,)`. It is written by TensorFlow also where Keras runs on another backend.
+
+    Args:
+        source: a checkpoint's name, the path or URL of a checkpoint folder, or a model of the zoo.
+        path: folder to write; it must not exist, or be empty. It appears whole or not at all.
+        format: `"saved_model"`.
+        **options: as `zoo.load` has them.
+
+    Raises:
+        FileExistsError: if `path` exists and holds anything.
+        ValueError: if the format is not known, the model has no head, or as `zoo.load`.
+    """
+    if format not in FORMATS:
+        raise unknown_name("export format", format, FORMATS)
+    is_model = isinstance(source, keras.Model)
+    model = source if is_model and not options else loading.load(source, **options)
+    if not loading.preprocessor(model).labels:
+        raise ValueError(f"{model.name!r} has no head: there are no labels to export")
+    with checkpoint.written_whole(Path(path)) as staging:
+        if keras.backend.backend() == "tensorflow":
+            _write_saved_model(model, staging)
+        else:
+            _write_by_tensorflow(model, staging)
+
+
+def _write_saved_model(model: keras.Model, folder: Path) -> None:
+    import tensorflow as tf
+
+    preprocessor = loading.preprocessor(model)
+    labels = tf.constant(preprocessor.labels)
+
+    def classify(pixels):
+        logits = model(tf.cast(pixels, model.inputs[0].dtype), training=False)
+        return {
+            "probabilities": tf.nn.softmax(tf.cast(logits, tf.float32)),
+            "labels": tf.gather(labels, tf.argmax(logits, axis=-1)),
+        }
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "serving_default",
+        classify,
+        [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")],
+    )
+    archive.write_out(str(folder), verbose=False)
+
+
+def _write_by_tensorflow(model: keras.Model, folder: Path) -> None:
+    """Hands the model, as a checkpoint, to a process whose Keras runs on TensorFlow."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sha256 = loading.save(model, Path(scratch) / "model")
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys, zoo; zoo.export(sys.argv[1], sys.argv[2], sha256=sys.argv[3])",
+                str(Path(scratch) / "model"),
+                str(folder),
+                sha256,
+            ],
+            check=True,
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        )

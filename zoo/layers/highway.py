@@ -1,0 +1,269 @@
+"""Highway layers: a gate decides, unit by unit, what is transformed and what is carried."""
+
+from contextlib import contextmanager
+
+import keras
+from keras import ops
+
+GATES = ("transform", "carry")
+
+# Added to a transform gate's bias this makes the sigmoid exactly 0 in every float dtype.
+_CLOSED = -1e9
+
+
+def _initial_gate_bias(gate, gate_bias):
+    """Returns the bias a gate starts from: by default one that mostly carries."""
+    if gate not in GATES:
+        raise ValueError(f"gate must be one of {GATES}, got {gate!r}")
+    if gate_bias is None:
+        return -3.0 if gate == "transform" else 3.0
+    return float(gate_bias)
+
+
+def _mix(x, h, gate, form):
+    """The Highway equation, for a gate that is already between 0 and 1."""
+    if form == "transform":
+        return x + gate * (h - x)
+    return h + gate * (x - h)
+
+
+class StackedInitializer(keras.initializers.Initializer):
+    """Fills a `(depth, ...)` tensor by initialising each `(...)` slice by itself.
+
+    An initializer that sees the whole tensor would take a (50, 50, 50) kernel for a convolution
+    and scale its fans by 50.
+    """
+
+    def __init__(self, initializer):
+        self.initializer = keras.initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None):
+        config = self.initializer.get_config()
+        seed = config.get("seed")
+        slices = []
+        for layer in range(shape[0]):
+            # An initializer repeats its values on every call: each slice needs its own copy.
+            if isinstance(seed, int):
+                config["seed"] = seed + layer
+            slices.append(self.initializer.from_config(config)(shape[1:], dtype=dtype))
+        return ops.stack(slices)
+
+    def get_config(self):
+        return {"initializer": keras.initializers.serialize(self.initializer)}
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Highway(keras.layers.Layer):
+    r"""Highway connection around any transform: `y = H(x) * T(x) + x * (1 - T(x))`.
+
+    Source: Srivastava, Greff and Schmidhuber, *Highway Networks*, arXiv:1505.00387, equation 3.
+    The course's form of the same layer is `y = z * x + (1 - z) * H(x)` with `z = 1 - T`; it is
+    `gate="carry"`, and its bias starts positive where the paper's starts negative.
+
+    Args:
+        transform: a Keras layer `H` whose output has the shape of its input: dense,
+            convolutional ("same" padding), or recurrent (`return_sequences=True`).
+        gate: `"transform"`, where the gate is the paper's T, or `"carry"`, where it is the
+            course's z.
+        gate_layer: a Keras layer that maps `x` to the logits of the gate, in the shape of `x`.
+            By default a copy of a dense or convolutional `transform` with a linear activation,
+            and a dense layer over the last axis for any other.
+        gate_bias: initial bias of the default gate. By default -3 for `"transform"` and 3 for
+            `"carry"`, so that the layer starts by carrying.
+
+    Shapes: input and output `(batch, ..., channels)`, of the layer's compute dtype.
+
+    Raises:
+        ValueError: if `gate` is unknown, if `gate_bias` is given together with `gate_layer`, or
+            if `H(x)` or the gate does not have the shape of `x`.
+    """
+
+    def __init__(self, transform, gate="transform", gate_layer=None, gate_bias=None, **kwargs):
+        super().__init__(**kwargs)
+        if gate_layer is not None and gate_bias is not None:
+            raise ValueError("gate_bias is for the default gate; set the bias of gate_layer in it")
+        _initial_gate_bias(gate, gate_bias)
+        self.supports_masking = True
+        self.transform = transform
+        self.gate = gate
+        self.gate_layer = gate_layer
+        self.gate_bias = gate_bias
+        self.gate_logits = gate_layer
+
+    def _default_gate(self, channels):
+        bias = keras.initializers.Constant(_initial_gate_bias(self.gate, self.gate_bias))
+        if isinstance(self.transform, _COPIED_FOR_GATE):
+            config = self.transform.get_config()
+            config |= {"activation": "linear", "use_bias": True, "name": "gate"}
+            layer = type(self.transform).from_config(config)
+            # A seed in the transform's initializer must not give the gate the same weights.
+            layer.kernel_initializer = keras.initializers.get("glorot_uniform")
+            layer.bias_initializer = bias
+            return layer
+        return keras.layers.Dense(
+            channels, bias_initializer=bias, dtype=self.dtype_policy, name="gate"
+        )
+
+    def build(self, input_shape):
+        if self.gate_logits is None:
+            self.gate_logits = self._default_gate(input_shape[-1])
+        for role, layer in (("transform", self.transform), ("gate", self.gate_logits)):
+            if not layer.built:
+                layer.build(input_shape)
+            shape = layer.compute_output_shape(input_shape)
+            if tuple(shape)[1:] != tuple(input_shape)[1:]:
+                raise ValueError(
+                    f"Highway needs a {role} that keeps the shape of its input: {layer.name!r} "
+                    f"maps {tuple(input_shape)} to {tuple(shape)}"
+                )
+
+    def call(self, x):
+        return _mix(x, self.transform(x), ops.sigmoid(self.gate_logits(x)), self.gate)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {
+            "transform": keras.layers.serialize(self.transform),
+            "gate": self.gate,
+            "gate_layer": self.gate_layer and keras.layers.serialize(self.gate_layer),
+            "gate_bias": self.gate_bias,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for key in ("transform", "gate_layer"):
+            if config[key] is not None:
+                config[key] = keras.layers.deserialize(config[key])
+        return cls(**config)
+
+
+_COPIED_FOR_GATE = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+)
+
+
+@keras.saving.register_keras_serializable("zoo")
+class HighwayStack(keras.layers.Layer):
+    r"""A stack of dense Highway layers of equal width, held as one `(depth, ...)` tensor a weight.
+
+    Each layer l computes, on the last axis of its input,
+
+        h = activation(x W_l + b_l)          the transform
+        g = sigmoid(x V_l + d_l)             the gate
+        y = h * g + x * (1 - g)              gate="transform": g is the paper's T
+        y = x * g + h * (1 - g)              gate="carry":     g is the course's z = 1 - T
+
+    Source: Srivastava, Greff and Schmidhuber, arXiv:1505.00387, equation 3; the course's form is
+    a GRU that has lost its per-step input and its reset gate.
+
+    Args:
+        depth: number of Highway layers, at least 1.
+        activation: of the transform; a Keras name or function.
+        gate: `"transform"` or `"carry"`, as above.
+        gate_bias: initial value of every gate bias. By default -3 for `"transform"` and 3 for
+            `"carry"`, so that the stack starts close to the identity.
+        kernel_initializer: of each layer's `W_l` and `V_l`, applied to each layer by itself.
+
+    Weights: `kernel` and `gate_kernel` `(depth, units, units)`, `bias` and `gate_bias`
+    `(depth, units)`, where `units` is the size of the input's last axis.
+
+    Shapes: input and output `(batch, ..., units)`, of the layer's compute dtype.
+
+    Raises:
+        ValueError: if `depth` is not a positive integer, `gate` is unknown, or the size of the
+            input's last axis is not known.
+    """
+
+    def __init__(
+        self,
+        depth,
+        activation="relu",
+        gate="transform",
+        gate_bias=None,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
+            raise ValueError(f"depth must be a positive integer, got {depth!r}")
+        self.supports_masking = True
+        self.depth = depth
+        self.activation = keras.activations.get(activation)
+        self.gate = gate
+        self.initial_gate_bias = _initial_gate_bias(gate, gate_bias)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        units = input_shape[-1]
+        if units is None:
+            raise ValueError(
+                f"HighwayStack needs an input whose last axis is known, got {tuple(input_shape)}"
+            )
+        kernel = {
+            "shape": (self.depth, units, units),
+            "initializer": StackedInitializer(self.kernel_initializer),
+        }
+        self.kernel = self.add_weight(name="kernel", **kernel)
+        self.bias = self.add_weight(name="bias", shape=(self.depth, units), initializer="zeros")
+        self.gate_kernel = self.add_weight(name="gate_kernel", **kernel)
+        self.gate_bias = self.add_weight(
+            name="gate_bias",
+            shape=(self.depth, units),
+            initializer=keras.initializers.Constant(self.initial_gate_bias),
+        )
+
+    def call(self, x):
+        # One product a layer gives both the transform and the gate.
+        kernels = ops.unstack(ops.concatenate([self.kernel, self.gate_kernel], axis=-1))
+        biases = ops.unstack(ops.concatenate([self.bias, self.gate_bias], axis=-1))
+        for kernel, bias in zip(kernels, biases):
+            h, g = ops.split(ops.matmul(x, kernel) + bias, 2, axis=-1)
+            x = _mix(x, self.activation(h), ops.sigmoid(g), self.gate)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    @contextmanager
+    def switched_off(self, *layers):
+        """Turns layers off inside a `with` block: their gate carries all, so each is the identity.
+
+        It works by the gate's bias, so a compiled `predict` or `evaluate` follows without being
+        traced again. The weights are restored at the end of the block.
+
+        Args:
+            layers: indices of layers, 0 the first and -1 the last.
+
+        Raises:
+            ValueError: if the stack is not built, or an index is not that of a layer.
+        """
+        if not self.built:
+            raise ValueError("switched_off needs a stack that is built: call it once first")
+        for layer in layers:
+            if not isinstance(layer, int) or not -self.depth <= layer < self.depth:
+                raise ValueError(
+                    f"layers must be integers from {-self.depth} to {self.depth - 1}, got {layer!r}"
+                )
+        saved = ops.convert_to_numpy(self.gate_bias)
+        closed = saved.copy()
+        closed[list(layers)] = _CLOSED if self.gate == "transform" else -_CLOSED
+        self.gate_bias.assign(closed)
+        try:
+            yield self
+        finally:
+            self.gate_bias.assign(saved)
+
+    def get_config(self):
+        return super().get_config() | {
+            "depth": self.depth,
+            "activation": keras.activations.serialize(self.activation),
+            "gate": self.gate,
+            "gate_bias": self.initial_gate_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

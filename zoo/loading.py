@@ -1,0 +1,256 @@
+"""Models from checkpoints, and checkpoints from models."""
+
+import logging
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from os import PathLike
+from typing import Any
+
+import keras
+import numpy as np
+
+import zoo
+from zoo import checkpoint, hub, preprocessing, registry
+from zoo.errors import unknown_name
+
+logger = logging.getLogger("zoo")
+
+Source = str | PathLike[str] | keras.Model
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model of the zoo was built from; kept on the model as `model.zoo_origin`."""
+
+    builder: str
+    arguments: dict[str, Any]
+    preprocessor: preprocessing.Preprocessor | None
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "format_version": checkpoint.FORMAT_VERSION,
+            "oldest_zoo": "0.1.0",
+            "builder": self.builder,
+            "arguments": self.arguments,
+            "preprocessing": self.preprocessor and self.preprocessor.get_config(),
+        }
+
+
+def origin(model: keras.Model) -> Origin:
+    """Returns what `model` was built from.
+
+    Raises:
+        ValueError: if it was not built by the zoo.
+    """
+    if not hasattr(model, "zoo_origin"):
+        raise ValueError(
+            f"{model.name!r} was not made by zoo.build or zoo.load, so the zoo cannot rebuild it; "
+            "a model of your own can join by zoo.register"
+        )
+    return model.zoo_origin
+
+
+def build(builder: str, **config: Any) -> keras.Model:
+    """Returns a new model with random weights, compiled with its builder's loss and metrics.
+
+    Args:
+        builder: a name of `zoo.list_builders()`.
+        **config: the builder's keyword arguments; `num_classes=n` stands for the labels "0" to
+            "n-1", and `num_classes=0` gives the features below the head.
+
+    Raises:
+        ValueError: if there is no such builder (the nearest names are listed), or an argument is
+            not one the builder can use.
+        TypeError: if the builder does not have an argument.
+    """
+    entry = registry.builder(builder)
+    return _assemble(entry, entry.arguments(config), None, compile=True)
+
+
+def load(
+    source: Source,
+    *,
+    revision: int | None = None,
+    sha256: str | None = None,
+    trust: bool = False,
+    compile: bool = True,
+    **overrides: Any,
+) -> keras.Model:
+    """Returns a model with its published weights, ready for `predict`, `evaluate` and `fit`.
+
+    Args:
+        source: a checkpoint's name (`"highway_mnist_50"`, `"highway_mnist_50@1"`), the path of a
+            checkpoint folder, the URL of one, or a model of the zoo.
+        revision: of a name; the newest by default.
+        sha256: of the manifest of a foreign folder or URL.
+        trust: take a foreign folder or URL without knowing its sha256.
+        compile: give the model its builder's loss and metrics. A model without a head has none.
+        **overrides: the builder's arguments to change. `labels=[…]` gives a new, randomly
+            initialised head with these classes, `num_classes=n` a new head for the classes "0" to
+            "n-1", `num_classes=0` no head: the model returns its features. The names of new heads
+            are logged. Nothing but heads is ever initialised anew.
+
+    Raises:
+        ValueError: if the name is not known (the nearest are listed), or an override changes the
+            shape of anything but a head.
+        TypeError: if the builder does not have an argument.
+        IntegrityError: if a file is not the one that was published.
+        UntrustedError: if a foreign folder or URL comes with neither `sha256` nor `trust`.
+        FileNotFoundError: if the weights are on no place the zoo knows.
+    """
+    if isinstance(source, keras.Model):
+        config = origin(source).config()
+        preprocessor = origin(source).preprocessor
+        weights = _weights_of(source)
+    else:
+        found = hub.fetch(source, revision=revision, sha256=sha256, trust=trust)
+        config, weights = found.config, found.weights
+        preprocessor = _preprocessor_of(found)
+    entry = registry.builder(config["builder"])
+    old = entry.arguments(config["arguments"])
+    new = entry.arguments(old | entry.with_labels(overrides))
+    model = _assemble(entry, new, preprocessor, compile=compile)
+    _assign(
+        model, weights, {layer for head, layer in entry.heads.items() if old[head] != new[head]}
+    )
+    return model
+
+
+def preprocessor(source: Source, **fetching: Any) -> preprocessing.Preprocessor:
+    """Returns what turns raw input into the tensors a model takes, and its outputs into labels.
+
+    Args:
+        source: a name, the path or URL of a checkpoint folder, or a model of the zoo.
+        **fetching: `revision`, `sha256` and `trust`, as `zoo.load` has them.
+
+    Raises:
+        ValueError: if the model has no preprocessor, or as `zoo.load`.
+    """
+    if isinstance(source, keras.Model):
+        found = origin(source).preprocessor
+    else:
+        found = _preprocessor_of(hub.fetch(source, **fetching))
+    if found is None:
+        raise ValueError(f"{source} has no preprocessor: its builder takes tensors as they are")
+    return found
+
+
+def save(
+    model: keras.Model,
+    folder: str | PathLike[str],
+    *,
+    preprocessor: preprocessing.Preprocessor | None = None,
+    card: Mapping[str, Any] | None = None,
+    golden_input: np.ndarray | None = None,
+) -> str:
+    """Writes a checkpoint folder that `load`, `pipeline`, `preprocessor` and `export` take.
+
+    The folder appears whole or not at all. This user may load it without `trust=`; anyone else
+    needs that, or the digest that is returned.
+
+    Args:
+        model: one of the zoo, fine-tuned or new.
+        folder: to write; it must not exist, or be empty.
+        preprocessor: of the model's input; by default the one it was built or loaded with.
+        card: fields that the model's card should have besides those that are computed.
+        golden_input: encoded input whose output is kept, so that `verify` can compare it.
+
+    Returns:
+        The sha256 of the folder's manifest.
+
+    Raises:
+        FileExistsError: if `folder` exists and holds anything.
+        ValueError: if the model is not one of the zoo.
+    """
+    made_from = origin(model)
+    preprocessor = preprocessor or made_from.preprocessor
+    if golden_input is None:
+        if preprocessor is None:
+            raise ValueError("golden_input= is needed: the model has no preprocessor to make one")
+        golden_input = preprocessor.example()
+    sha256 = checkpoint.write(
+        checkpoint.Path(folder),
+        config=Origin(made_from.builder, made_from.arguments, preprocessor).config(),
+        weights=_weights_of(model),
+        card={
+            "task": registry.builder(made_from.builder).task,
+            "builder": made_from.builder,
+            "parameters": model.count_params(),
+            "versions": library_versions(),
+            **(card or {}),
+        },
+        golden=(golden_input, model.predict_on_batch(golden_input)),
+    )
+    hub.remember(sha256)
+    return sha256
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions that a result may depend on."""
+    backend = keras.backend.backend()
+    return {
+        "gatezoo": zoo.__version__,
+        "python": platform.python_version(),
+        "keras": keras.version(),
+        "backend": backend,
+        backend: version(backend),
+    }
+
+
+def _assemble(
+    entry: registry.Builder,
+    arguments: dict[str, Any],
+    preprocessor: preprocessing.Preprocessor | None,
+    compile: bool,
+) -> keras.Model:
+    """Builds the model, and gives it its origin and, if asked, its loss and metrics."""
+    model = entry.function(**arguments)
+    labels = arguments[next(iter(entry.heads))]
+    if preprocessor is not None:
+        preprocessor = preprocessing.from_config(preprocessor.get_config(), labels)
+    elif entry.preprocessor is not None:
+        preprocessor = entry.preprocessor(model, labels)
+    model.zoo_origin = Origin(entry.name, arguments, preprocessor)
+    if compile and labels:
+        entry.compile(model)
+    return model
+
+
+def _preprocessor_of(found: checkpoint.Checkpoint) -> preprocessing.Preprocessor | None:
+    config = found.config
+    if config["preprocessing"] is None:
+        return None
+    head = next(iter(registry.builder(config["builder"]).heads))
+    return preprocessing.from_config(config["preprocessing"], config["arguments"][head])
+
+
+def _weights_of(model: keras.Model) -> dict[str, np.ndarray]:
+    return {
+        variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights
+    }
+
+
+def _assign(model: keras.Model, weights: Mapping[str, np.ndarray], new_heads: set[str]) -> None:
+    """Gives the model its weights, all but those of `new_heads`, or raises and changes none."""
+    targets = {
+        variable.path: variable
+        for variable in model.weights
+        if variable.path.split("/")[0] not in new_heads
+    }
+    stored = {key for key in weights if key.split("/")[0] not in new_heads}
+    if different := sorted(stored ^ targets.keys()):
+        where = "the model" if different[0] in stored else "the checkpoint"
+        raise ValueError(f"the weights do not fit the model: {where} has no {different[0]!r}")
+    for path, variable in targets.items():
+        if tuple(variable.shape) != weights[path].shape:
+            raise ValueError(
+                f"the weights do not fit the model: {path!r} is {weights[path].shape} in the "
+                f"checkpoint and {tuple(variable.shape)} in the model; only heads can change"
+            )
+    for path, variable in targets.items():
+        variable.assign(weights[path])
+    for head in sorted(new_heads & {layer.name for layer in model.layers}):
+        logger.warning("%s: new head %r, initialised at random", model.name, head)

@@ -1,0 +1,139 @@
+"""Builders by name: a builder is a function of plain keyword arguments that returns a model."""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from zoo.errors import unknown_name
+
+# Where the zoo's own builders live, so that listing them imports no backend.
+_BUILTIN = {
+    "cnn_classifier": "zoo.models.cnn_classifier",
+    "highway_classifier": "zoo.models.highway_classifier",
+    "mlp_classifier": "zoo.models.mlp_classifier",
+}
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A registered builder and what the rest of the zoo must know of its models.
+
+    `heads` maps a keyword argument that takes labels to the layer which has one output a label.
+    `compile` is called with a model (and perhaps an optimizer) to give it its loss and metrics,
+    `preprocessor` with a model and its labels to make the preprocessor that its inputs need.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    task: str
+    heads: dict[str, str]
+    compile: Callable[..., None]
+    preprocessor: Callable[..., Any] | None
+
+    def with_labels(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Returns `config` with `num_classes=` spelled out as the labels of the first head.
+
+        Raises:
+            ValueError: if `num_classes` is no count, or labels are given besides.
+        """
+        if "num_classes" not in config:
+            return config
+        config = dict(config)
+        labels = numbered_labels(config.pop("num_classes"))
+        head = next(iter(self.heads))
+        if head in config:
+            raise ValueError(f"give {head}= or num_classes=, not both")
+        return config | {head: labels}
+
+    def arguments(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Returns the builder's full keyword arguments: its defaults, `config` over them.
+
+        Raises:
+            TypeError: if `config` names an argument the builder does not have.
+            ValueError: if labels are repeated, or `num_classes` is no count.
+        """
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.function).parameters.items()
+        }
+        arguments = defaults | self.with_labels(config)
+        if unknown := sorted(arguments.keys() - defaults.keys()):
+            raise TypeError(
+                f"builder {self.name!r} has no argument {unknown[0]!r}; it takes "
+                f"num_classes, {', '.join(defaults)}"
+            )
+        for head in self.heads:
+            arguments[head] = checked_labels(arguments[head], head)
+        return arguments
+
+
+_registered: dict[str, Builder] = {}
+
+
+def register(
+    name: str,
+    *,
+    task: str,
+    heads: dict[str, str],
+    compile: Callable[..., None],
+    preprocessor: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator that makes a function a builder of the zoo under `name`.
+
+    Args:
+        name: what `zoo.build` and a checkpoint's config call it.
+        task: the task of its models, a key of `zoo.pipeline`'s tasks.
+        heads: keyword argument that takes labels -> name of the layer with one output a label.
+        compile: called with a model and, in training, an optimizer; compiles the model with the
+            loss and metrics of its task.
+        preprocessor: called with a model and its labels; returns the preprocessor of its inputs.
+
+    Raises:
+        ValueError: if the name is taken by another function.
+    """
+
+    def decorator(function: Callable[..., Any]) -> Callable[..., Any]:
+        module = _BUILTIN.get(name, function.__module__)
+        if name in _registered or module != function.__module__:
+            raise ValueError(f"a builder named {name!r} is registered already")
+        _registered[name] = Builder(name, function, task, dict(heads), compile, preprocessor)
+        return function
+
+    return decorator
+
+
+def builder(name: str) -> Builder:
+    """Returns the builder registered under `name`.
+
+    Raises:
+        ValueError: if there is none; the message lists the nearest names.
+    """
+    if name not in _registered and name in _BUILTIN:
+        import_module(_BUILTIN[name])
+    if name not in _registered:
+        raise unknown_name("builder", name, list_builders())
+    return _registered[name]
+
+
+def list_builders() -> list[str]:
+    """Returns the names of all builders, sorted. Imports no backend."""
+    return sorted(_BUILTIN.keys() | _registered.keys())
+
+
+def numbered_labels(count: int) -> list[str]:
+    """Returns the labels "0", "1", … that stand for `num_classes=count`."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise ValueError(f"num_classes must be an integer of 0 or more, got {count!r}")
+    return [str(i) for i in range(count)]
+
+
+def checked_labels(labels: Sequence[str], argument: str) -> list[str]:
+    """Returns `labels` as a list of distinct strings, or raises a ValueError naming `argument`."""
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"{argument} must be a list of strings, got {labels!r}")
+    if repeated := [label for label, count in Counter(labels).items() if count > 1]:
+        raise ValueError(f"{argument} must be distinct, got {repeated[0]!r} more than once")
+    return list(labels)

@@ -1,0 +1,65 @@
+"""Whether a checkpoint is what it says it is."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import data, hub, loading
+from zoo.errors import IntegrityError
+
+# Backends and machines differ in the last bits of a sum over fifty layers.
+GOLDEN_TOLERANCE = 1e-4
+# Two of ten thousand test examples may fall on the other side of a tie.
+METRIC_TOLERANCE = 2e-4
+
+
+def verify(source: Any, *, metrics: bool = True, **fetching: Any) -> dict[str, Any]:
+    """Checks a checkpoint: every file's hash, its golden output, its card's metrics.
+
+    Args:
+        source: a checkpoint's name, or the path or URL of a checkpoint folder.
+        metrics: compute the card's metrics again on the test set, which must be on disk or
+            reachable.
+        **fetching: `revision`, `sha256` and `trust`, as `zoo.load` has them.
+
+    Returns:
+        `{"files": number of files, "golden": largest difference, "metrics": {…}}`, the metrics
+        as computed now, without them where `metrics` is false or the card has none.
+
+    Raises:
+        IntegrityError: if a file, the golden output or a metric is not what was published.
+        DataUnavailableError: if the test set is neither on disk nor reachable.
+    """
+    found = hub.fetch(source, **fetching)
+    model = loading.load(source, **fetching)
+    report: dict[str, Any] = {"files": len(found.files)}
+    golden_input, golden_output = found.golden
+    output = model.predict_on_batch(golden_input)
+    report["golden"] = float(np.max(np.abs(output - golden_output)))
+    if not np.allclose(output, golden_output, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+        raise IntegrityError(
+            f"{found.path}: the golden output differs by {report['golden']:.3g}"
+        )
+    published = found.card.get("metrics")
+    if metrics and published:
+        dataset = found.card["dataset"]
+        report["metrics"] = evaluate(model, dataset["name"], dataset["test_split"])
+        for name, value in published.items():
+            if not abs(report["metrics"][name] - value) <= METRIC_TOLERANCE:
+                raise IntegrityError(
+                    f"{found.path}: {name} is {report['metrics'][name]:.6f}, the card says "
+                    f"{value:.6f}"
+                )
+    return report
+
+
+def evaluate(model: keras.Model, dataset: str, split: str) -> dict[str, float]:
+    """Returns the metrics of a classifier on a split of a data set of `zoo.data`."""
+    pictures, ids = data.load(dataset, split)
+    return {
+        name: round(float(value), 6)
+        for name, value in model.evaluate(
+            pictures, ids, batch_size=1000, verbose=0, return_dict=True
+        ).items()
+    }
