@@ -20,11 +20,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import IntegrityError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -140,21 +141,26 @@ class Checkpoint:
 
     @property
     def config(self) -> dict[str, Any]:
+        """Builder, arguments, preprocessing, format version."""
         return json.loads(self.files[CONFIG])
 
     @property
     def card(self) -> dict[str, Any]:
+        """What the checkpoint is, how it was trained, what it scores."""
         return json.loads(self.files[CARD])
 
     @property
-    def weights(self) -> dict[str, np.ndarray]:
+    def weights(self) -> "dict[str, np.ndarray]":
+        """Path of a variable -> its value."""
         from safetensors.numpy import load
 
         return load(self.files[WEIGHTS])
 
     @property
-    def golden(self) -> tuple[np.ndarray, np.ndarray]:
+    def golden(self) -> "tuple[np.ndarray, np.ndarray]":
         """The fixed input and its output."""
+        import numpy as np
+
         with np.load(io.BytesIO(self.files[GOLDEN]), allow_pickle=False) as arrays:
             return arrays["input"], arrays["output"]
 
@@ -163,9 +169,9 @@ def write(
     folder: Path,
     *,
     config: Mapping[str, Any],
-    weights: Mapping[str, np.ndarray],
+    weights: "Mapping[str, np.ndarray]",
     card: Mapping[str, Any],
-    golden: tuple[np.ndarray, np.ndarray],
+    golden: "tuple[np.ndarray, np.ndarray]",
     assets: Mapping[str, bytes] | None = None,
 ) -> str:
     """Writes a checkpoint folder, whole or not at all, and returns its manifest's sha256.
@@ -173,6 +179,7 @@ def write(
     Raises:
         FileExistsError: if `folder` exists and holds anything.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     golden_file = io.BytesIO()

@@ -263,3 +263,22 @@ def _download(url: str, sha256: str, target: Path) -> Checkpoint:
                     check_file(content, entry, f"{url}/{name}")
                     (staging / name).write_bytes(content)
     return Checkpoint.open(target, sha256)
+
+
+def publish(folder: Path) -> None:
+    """Writes a static copy of every checkpoint and the index to `folder`, each file checked.
+
+    Raises:
+        FileExistsError: if `folder` exists and holds anything.
+        FileNotFoundError: if the weights of a checkpoint are not on this machine.
+    """
+    entries = index()
+    with written_whole(folder) as staging:
+        (staging / "index.json").write_bytes((shipped() / "index.json").read_bytes())
+        for name, entry in entries.items():
+            for revision in map(int, entry["revisions"]):
+                found = fetch(name, revision=revision)
+                target = staging / name / str(revision)
+                target.mkdir(parents=True)
+                for file in (MANIFEST, *found.files):
+                    (target / file).write_bytes((found.path / file).read_bytes())
