@@ -33,7 +33,7 @@ def draw_settings(network: str, depth: int, draw: int) -> dict[str, Any]:
     """Returns one draw from the search space; the gate's bias has a meaning for Highway alone."""
     rng = np.random.default_rng([sorted(UNITS).index(network), depth, draw])
     return {
-        "rate": float(f"{10 ** rng.uniform(-2.5, -0.5):.4g}"),
+        "rate": float(f"{10 ** rng.uniform(-2.5, -1):.4g}"),
         "momentum": float(f"{1 - 10 ** rng.uniform(-1.5, -0.5):.4g}"),
         "decay": float(f"{rng.uniform(0.8, 0.98):.4g}"),
         "activation": str(rng.choice(["relu", "tanh"])),
@@ -42,6 +42,7 @@ def draw_settings(network: str, depth: int, draw: int) -> dict[str, Any]:
 
 
 def build(network: str, depth: int, activation: str, gate_bias: int | str) -> keras.Model:
+    """Returns an untrained network of one of the two kinds."""
     if network == "highway":
         return zoo.build(
             "highway_classifier",
@@ -76,9 +77,7 @@ def run(network: str, depth: int, draw: int, epochs: int, batch_size: int) -> di
         jit_compile=False,
     )
     history = model.fit(
-        batches(
-            pictures, ids, batch_size=batch_size, seed=draw, first_epoch=0, epochs=epochs
-        ),
+        batches(pictures, ids, batch_size=batch_size, seed=draw, first_epoch=0, epochs=epochs),
         epochs=epochs,
         steps_per_epoch=steps,
         callbacks=[keras.callbacks.TerminateOnNaN()],
@@ -120,9 +119,7 @@ def plot(rows: list[dict[str, str]], path: Path) -> None:
     for panel, depth in zip(panels, DEPTHS, strict=True):
         for network, colour in (("highway", "tab:blue"), ("plain", "tab:red")):
             others = [
-                row
-                for row in rows
-                if (row["network"], int(row["depth"])) == (network, depth)
+                row for row in rows if (row["network"], int(row["depth"])) == (network, depth)
             ]
             for row in others:
                 losses = [float(value) for value in row["history"].split()]
@@ -153,6 +150,7 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def read(path: Path) -> list[dict[str, str]]:
+    """Returns the rows of the table."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -162,6 +160,7 @@ def main(
     epochs: Annotated[int, typer.Option(min=1)] = 20,
     batch_size: Annotated[int, typer.Option(min=1)] = 128,
     depth: Annotated[list[int] | None, typer.Option(help="Only these depths.")] = None,
+    network: Annotated[list[str] | None, typer.Option(help="Only highway, or plain.")] = None,
     output: Annotated[Path, typer.Option(help="Folder of table and picture.")] = Path(
         "docs/figures"
     ),
@@ -173,15 +172,15 @@ def main(
         path.write_text(",".join(FIELDS) + "\n")
     for draw in range(draws):
         for layers in depth or DEPTHS:
-            for network in UNITS:
+            for kind in network or UNITS:
                 done = {(r["network"], int(r["depth"]), int(r["draw"])) for r in read(path)}
-                if (network, layers, draw) in done:
+                if (kind, layers, draw) in done:
                     continue
-                row = run(network, layers, draw, epochs, batch_size)
+                row = run(kind, layers, draw, epochs, batch_size)
                 # One short line, appended at once: two of these programs can share the file.
                 with path.open("a", newline="") as file:
                     csv.DictWriter(file, FIELDS, lineterminator="\n").writerow(row)
-                typer.echo(f"{network} {layers} draw {draw}: loss {row['train_loss']}")
+                typer.echo(f"{kind} {layers} draw {draw}: loss {row['train_loss']}")
                 keras.backend.clear_session()
     rows = read(path)
     plot(rows, output / "figure_1.png")

@@ -37,7 +37,7 @@ class Recipe:
         """Returns the recipe's settings, JSON-ready: they and the seed decide the weights."""
 
         def named(function: partial[Any] | None) -> dict[str, Any] | None:
-            return function and {"name": function.func.__name__, **function.keywords}
+            return {"name": function.func.__name__, **function.keywords} if function else None
 
         return {
             "arguments": self.arguments,

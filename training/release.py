@@ -59,9 +59,7 @@ def write_index() -> None:
     (shipped() / "index.json").write_bytes(content)
     pins = ROOT / "zoo" / "pins.py"
     pins.write_text(
-        re.sub(
-            r'INDEX_SHA256 = ".*"', f'INDEX_SHA256 = "{sha256_of(content)}"', pins.read_text()
-        )
+        re.sub(r'INDEX_SHA256 = ".*"', f'INDEX_SHA256 = "{sha256_of(content)}"', pins.read_text())
     )
 
 

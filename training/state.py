@@ -73,17 +73,16 @@ class TrainingState(keras.callbacks.Callback):
         if self.best_epoch == len(self.history) - 1:
             self.best = self.model.get_weights()
         content = io.BytesIO()
-        np.savez(
-            content,
-            fingerprint=self.fingerprint,
-            history=json.dumps(self.history),
-            seconds=self.seconds,
-            **{
-                f"variable_{i}": keras.ops.convert_to_numpy(variable)
-                for i, variable in enumerate(_variables(self.model))
-            },
-            **{f"best_{i}": value for i, value in enumerate(self.best)},
-        )
+        arrays: dict[str, Any] = {
+            "fingerprint": self.fingerprint,
+            "history": json.dumps(self.history),
+            "seconds": self.seconds,
+        }
+        for i, variable in enumerate(_variables(self.model)):
+            arrays[f"variable_{i}"] = keras.ops.convert_to_numpy(variable)
+        for i, value in enumerate(self.best):
+            arrays[f"best_{i}"] = value
+        np.savez(content, **arrays)
         replace_file(self.path, content.getvalue())
         log = io.StringIO(newline="")
         writer = csv.DictWriter(log, self.history[0].keys())
@@ -104,6 +103,4 @@ def _variables(model: keras.Model) -> list[Any]:
     """All that a step changes: weights, seed states, and the optimizer's own."""
     weights = {id(variable): variable for variable in model.variables}
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
-    return [v for key, v in weights.items() if key not in metrics] + list(
-        model.optimizer.variables
-    )
+    return [v for key, v in weights.items() if key not in metrics] + list(model.optimizer.variables)

@@ -36,13 +36,20 @@ __all__ = sorted(_PUBLIC)
 if TYPE_CHECKING:
     from zoo import data as data
     from zoo import layers as layers
-    from zoo.errors import DataUnavailableError, IntegrityError, UntrustedError
-    from zoo.exporting import export
-    from zoo.hub import info, list_models
-    from zoo.loading import build, load, preprocessor, save
-    from zoo.pipelines import pipeline
-    from zoo.registry import list_builders, register
-    from zoo.verification import verify
+    from zoo.errors import DataUnavailableError as DataUnavailableError
+    from zoo.errors import IntegrityError as IntegrityError
+    from zoo.errors import UntrustedError as UntrustedError
+    from zoo.exporting import export as export
+    from zoo.hub import info as info
+    from zoo.hub import list_models as list_models
+    from zoo.loading import build as build
+    from zoo.loading import load as load
+    from zoo.loading import preprocessor as preprocessor
+    from zoo.loading import save as save
+    from zoo.pipelines import pipeline as pipeline
+    from zoo.registry import list_builders as list_builders
+    from zoo.registry import register as register
+    from zoo.verification import verify as verify
 
 
 def __getattr__(name: str) -> Any:

@@ -36,10 +36,12 @@ GOLDEN = "golden.npz"
 
 
 def sha256_of(content: bytes) -> str:
+    """Returns the sha256 as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def to_json(value: Any) -> bytes:
+    """Returns JSON as it stands in a checkpoint folder: readable, UTF-8."""
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
@@ -70,9 +72,7 @@ def parse_manifest(content: bytes, sha256: str | None, source: str) -> dict[str,
             a file that is not directly in its folder.
     """
     if sha256 is not None and sha256_of(content) != sha256:
-        raise IntegrityError(
-            f"{source}: sha256 is {sha256_of(content)}, should be {sha256}"
-        )
+        raise IntegrityError(f"{source}: sha256 is {sha256_of(content)}, should be {sha256}")
     try:
         files = json.loads(content)["files"]
         for name, entry in files.items():

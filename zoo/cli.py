@@ -42,6 +42,7 @@ def plain_errors() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
+    """Prints a value for another program to read."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 

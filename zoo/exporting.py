@@ -41,8 +41,7 @@ def export(
     """
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)
-    is_model = isinstance(source, keras.Model)
-    model = source if is_model and not options else loading.load(source, **options)
+    model = loading.model_of(source, **options)
     if not loading.preprocessor(model).labels:
         raise ValueError(f"{model.name!r} has no head: there are no labels to export")
     with checkpoint.written_whole(Path(path)) as staging:

@@ -118,19 +118,19 @@ def fetch(
         IntegrityError: if a file is not the one that was published.
         FileNotFoundError: if the checkpoint is in none of the places, or a folder is none.
     """
-    source = os.fspath(source)
-    if _NAME.fullmatch(source) and not Path(source, MANIFEST).is_file():
+    source, is_path = os.fspath(source), isinstance(source, os.PathLike)
+    match = None if is_path else _NAME.fullmatch(source)
+    # A folder of that name in the working directory must not stand in for a known checkpoint.
+    if match and (match["name"] in index() or not Path(source).is_dir()):
         return _fetch_known(*_find(source, revision))
     if revision is not None:
         raise ValueError(f"revision= is for a checkpoint of the zoo, and {source!r} is none")
     if "://" in source:
-        known = _trusted_digest(_read_url(f"{source.rstrip('/')}/{MANIFEST}"), source, sha256, trust)
+        known = _trusted_digest(
+            _read_url(f"{source.rstrip('/')}/{MANIFEST}"), source, sha256, trust
+        )
         return _download(source, known, cache_dir() / "foreign" / known)
     path = Path(source)
-    if not path.is_dir():
-        if path.exists() or len(path.parts) > 1:
-            raise FileNotFoundError(f"{path} is no checkpoint folder")
-        raise unknown_name("checkpoint", source, index())
     if not (path / MANIFEST).is_file():
         raise FileNotFoundError(f"{path} is no checkpoint folder: it has no {MANIFEST}")
     known = _trusted_digest((path / MANIFEST).read_bytes(), source, sha256, trust)

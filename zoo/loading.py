@@ -1,33 +1,35 @@
 """Models from checkpoints, and checkpoints from models."""
 
 import logging
-import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from os import PathLike
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 import zoo
 from zoo import checkpoint, hub, preprocessing, registry
-from zoo.errors import unknown_name
 
 logger = logging.getLogger("zoo")
 
-Source = str | PathLike[str] | keras.Model
+Source: TypeAlias = str | PathLike[str] | keras.Model  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a model of the zoo was built from; kept on the model as `model.zoo_origin`."""
+    """What a model of the zoo was built from; kept on the model as `model.zoo_origin`.
+
+    `published` is the checkpoint whose weights it was loaded with, unless an override changed it.
+    """
 
     builder: str
     arguments: dict[str, Any]
     preprocessor: preprocessing.Preprocessor | None
+    published: checkpoint.Checkpoint | None = None
 
     def config(self) -> dict[str, Any]:
         return {
@@ -102,6 +104,7 @@ def load(
         FileNotFoundError: if the weights are on no place the zoo knows.
     """
     if isinstance(source, keras.Model):
+        found = None
         config = origin(source).config()
         preprocessor = origin(source).preprocessor
         weights = _weights_of(source)
@@ -116,7 +119,16 @@ def load(
     _assign(
         model, weights, {layer for head, layer in entry.heads.items() if old[head] != new[head]}
     )
+    if old == new:
+        model.zoo_origin = replace(model.zoo_origin, published=found)
     return model
+
+
+def model_of(source: Source, **options: Any) -> keras.Model:
+    """Returns `source` where it is a model and there are no options, else `load` of it."""
+    if isinstance(source, keras.Model) and not options:
+        return source
+    return load(source, **options)
 
 
 def preprocessor(source: Source, **fetching: Any) -> preprocessing.Preprocessor:
@@ -228,9 +240,7 @@ def _preprocessor_of(found: checkpoint.Checkpoint) -> preprocessing.Preprocessor
 
 
 def _weights_of(model: keras.Model) -> dict[str, np.ndarray]:
-    return {
-        variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights
-    }
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
 
 
 def _assign(model: keras.Model, weights: Mapping[str, np.ndarray], new_heads: set[str]) -> None:

@@ -86,9 +86,7 @@ class ImageClassificationPipeline(Pipeline):
             np.shape(inputs) in (self.preprocessor.shape, (*self.preprocessor.shape, 1))
         )
 
-    def answers(
-        self, outputs: np.ndarray, top_k: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def answers(self, outputs: np.ndarray, top_k: int | None = None) -> Iterator[dict[str, Any]]:
         labels = self.preprocessor.labels
         for row in softmax(outputs):
             best = int(np.argmax(row))
@@ -116,8 +114,7 @@ def pipeline(source: loading.Source, **options: Any) -> Pipeline:
         ValueError: if the model has no head, no preprocessor, or a task without a pipeline; or as
             `zoo.load`.
     """
-    is_model = isinstance(source, keras.Model)
-    model = source if is_model and not options else loading.load(source, **options)
+    model = loading.model_of(source, **options)
     origin = loading.origin(model)
     builder = registry.builder(origin.builder)
     if builder.task not in _PIPELINES:

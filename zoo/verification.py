@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import data, hub, loading
+from zoo import data, loading
 from zoo.errors import IntegrityError
 
 # Backends and machines differ in the last bits of a sum over fifty layers.
@@ -14,11 +14,12 @@ GOLDEN_TOLERANCE = 1e-4
 METRIC_TOLERANCE = 2e-4
 
 
-def verify(source: Any, *, metrics: bool = True, **fetching: Any) -> dict[str, Any]:
+def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> dict[str, Any]:
     """Checks a checkpoint: every file's hash, its golden output, its card's metrics.
 
     Args:
-        source: a checkpoint's name, or the path or URL of a checkpoint folder.
+        source: a checkpoint's name, the path or URL of a checkpoint folder, or a model loaded from
+            one, which is then held against what that checkpoint promises.
         metrics: compute the card's metrics again on the test set, which must be on disk or
             reachable.
         **fetching: `revision`, `sha256` and `trust`, as `zoo.load` has them.
@@ -30,17 +31,19 @@ def verify(source: Any, *, metrics: bool = True, **fetching: Any) -> dict[str, A
     Raises:
         IntegrityError: if a file, the golden output or a metric is not what was published.
         DataUnavailableError: if the test set is neither on disk nor reachable.
+        ValueError: if a model was not loaded from a checkpoint, or its head was changed; or as
+            `zoo.load`.
     """
-    found = hub.fetch(source, **fetching)
-    model = loading.load(source, **fetching)
+    model = source if isinstance(source, keras.Model) else loading.load(source, **fetching)
+    found = loading.origin(model).published
+    if found is None:
+        raise ValueError(f"{model.name!r} has no checkpoint to be held against")
     report: dict[str, Any] = {"files": len(found.files)}
     golden_input, golden_output = found.golden
     output = model.predict_on_batch(golden_input)
     report["golden"] = float(np.max(np.abs(output - golden_output)))
     if not np.allclose(output, golden_output, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
-        raise IntegrityError(
-            f"{found.path}: the golden output differs by {report['golden']:.3g}"
-        )
+        raise IntegrityError(f"{found.path}: the golden output differs by {report['golden']:.3g}")
     published = found.card.get("metrics")
     if metrics and published:
         dataset = found.card["dataset"]

@@ -10,7 +10,9 @@ from functools import partial
 from training.batches import random_affine
 from training.recipe import Recipe, adamw
 
-LECUN = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. 1998."
+LECUN = (
+    "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition. 1998."
+)
 
 RECIPES = {
     "cnn_mnist": Recipe(

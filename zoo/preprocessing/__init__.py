@@ -9,6 +9,7 @@ class Preprocessor(Protocol):
     """What `zoo.preprocessor` returns."""
 
     labels: list[str]
+    shape: tuple[int, ...]
 
     def encode(self, raw: Any, labels: Any = None) -> Any:
         """Returns what the model takes: arrays, or a `tf.data.Dataset` for a dataset.

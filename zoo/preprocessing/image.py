@@ -88,18 +88,16 @@ class ImagePreprocessor:
         from PIL import Image
 
         mode = "L" if len(self.shape) == 2 or self.shape[2] == 1 else "RGB"
-        with Image.open(path) as image:
-            image = image.convert(mode)
-            if image.size != (self.shape[1], self.shape[0]):
-                image = image.resize((self.shape[1], self.shape[0]), Image.Resampling.LANCZOS)
-            return np.asarray(image, np.uint8).reshape(self.shape)
+        with Image.open(path) as file:
+            image = file.convert(mode)
+        if image.size != (self.shape[1], self.shape[0]):
+            image = image.resize((self.shape[1], self.shape[0]), Image.Resampling.LANCZOS)
+        return np.asarray(image, np.uint8).reshape(self.shape)
 
     def _ids(self, labels: Sequence[str]) -> np.ndarray:
         ids = {label: i for i, label in enumerate(self.labels)}
         if unknown := [label for label in labels if label not in ids]:
-            raise ValueError(
-                f"labels must be among {', '.join(self.labels)}; got {unknown[0]!r}"
-            )
+            raise ValueError(f"labels must be among {', '.join(self.labels)}; got {unknown[0]!r}")
         return np.array([ids[label] for label in labels], np.int32)
 
     def _encode_dataset(self, dataset: Any) -> Any:

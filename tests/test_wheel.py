@@ -1,0 +1,82 @@
+"""The wheel, installed by itself, works outside the source tree."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+PROBE = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+
+assert Path(zoo.__file__).is_relative_to(sys.argv[1]), zoo.__file__
+assert "highway_mnist_10" in zoo.list_models("highway_*")
+assert zoo.info("highway_mnist_100")["parameters"] > 0
+with np.load(sys.argv[2]) as digits:
+    answers = zoo.pipeline("highway_mnist_50")(digits["pictures"])
+    right = np.mean([int(a["label"]) == t for a, t in zip(answers, digits["labels"])])
+assert right > 0.97, right
+try:
+    zoo.load("highway_mnist_10")
+except FileNotFoundError as error:
+    assert "ZOO_MIRROR" in str(error)
+else:
+    raise AssertionError("a wheel carries one checkpoint only")
+import os
+os.environ["ZOO_MIRROR"] = sys.argv[3]
+assert zoo.load("highway_mnist_10").count_params() == 90760
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder with nothing but the installed wheel."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("zoo", "checkpoints"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    site = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, source],
+        check=True,
+    )
+    return site
+
+
+def test_wheel_works_outside_the_source_tree(site, tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PROBE,
+            str(site),
+            str(ROOT / "docs" / "examples" / "mnist_test_300.npz"),
+            (ROOT / "checkpoints").as_uri(),
+        ],
+        cwd=tmp_path,
+        env={
+            "PYTHONPATH": str(site),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "ZOO_CACHE_DIR": str(tmp_path / "cache"),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_wheel_carries_one_checkpoint_whole_and_every_card(site):
+    weights = {path.parts[-3] for path in site.glob("zoo/checkpoints/*/*/model.safetensors")}
+    assert weights == {"highway_mnist_50"}
+    cards = {path.parts[-3] for path in site.glob("zoo/checkpoints/*/*/card.json")}
+    assert cards == {path.parts[-3] for path in (ROOT / "checkpoints").glob("*/*/card.json")}
