@@ -213,8 +213,8 @@ def _trusted_digest(manifest: bytes, source: str, sha256: str | None, trust: boo
     if trust or actual in _known_digests():
         return actual
     raise UntrustedError(
-        f"{source} is not a checkpoint of the zoo's index, nor saved here by you. If you know where "
-        f'it comes from, pass sha256="{actual}", or trust=True'
+        f"{source} is not a checkpoint of the zoo's index, nor saved here by you. If you know "
+        f'where it comes from, pass sha256="{actual}", or trust=True'
     )
 
 
