@@ -59,9 +59,16 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs))
 
     settings = recipe.settings()
-    state = TrainingState(
-        output / "state.npz", {"name": name, "seed": seed, **settings}, recipe.monitor
-    )
+    fingerprint = {
+        "name": name,
+        "seed": seed,
+        "builder": recipe.builder,
+        "dataset": recipe.dataset,
+        "train": recipe.train,
+        "validation": recipe.validation,
+        **settings,
+    }
+    state = TrainingState(output / "state.npz", fingerprint, recipe.monitor)
     done = state.restore(model)
     if done < recipe.epochs:
         model.fit(
@@ -77,6 +84,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             initial_epoch=done,
             epochs=recipe.epochs,
             steps_per_epoch=steps,
+            shuffle=False,
             validation_data=held_out,
             validation_batch_size=1000,
             callbacks=[
@@ -89,7 +97,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     state.restore_best(model)
 
     chosen = state.history[state.best_epoch]
-    golden_input, _ = zoo.data.load(recipe.dataset, f"{recipe.test}[:16]")
+    test_pictures, _ = zoo.data.load(recipe.dataset, recipe.test)
     card = {
         "summary": recipe.summary,
         "dataset": {
@@ -114,7 +122,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
-    zoo.save(model, folder, card=card, golden_input=golden_input)
+    zoo.save(model, folder, card=card, golden_input=test_pictures[:16])
     return folder
 
 

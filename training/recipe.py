@@ -34,7 +34,7 @@ class Recipe:
     citation: str = ""
 
     def settings(self) -> dict[str, Any]:
-        """Returns the recipe's settings, JSON-ready: they and the seed decide the weights."""
+        """Returns the recipe's settings, JSON-ready: they, data and seed decide the weights."""
 
         def named(function: partial[Any] | None) -> dict[str, Any] | None:
             return {"name": function.func.__name__, **function.keywords} if function else None

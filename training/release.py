@@ -19,12 +19,20 @@ from zoo.hub import shipped
 ROOT = Path(__file__).parent.parent
 
 
-def add(source: Path, name: str) -> Path:
-    """Copies a checkpoint folder to its place among the published ones and returns that place."""
+def revisions(checkpoints: Path) -> dict[str, list[Path]]:
+    """Returns checkpoint name -> the folders of its revisions, oldest first."""
+    found = {
+        home.name: sorted(home.glob("[0-9]*"), key=lambda path: int(path.name))
+        for home in sorted(checkpoints.iterdir())
+    }
+    return {name: folders for name, folders in found.items() if folders}
+
+
+def add(source: Path, name: str, checkpoints: Path) -> Path:
+    """Copies a checkpoint folder to its place in `checkpoints` and returns that place."""
     found = Checkpoint.open(source)
-    home = shipped() / name
-    revisions = [int(path.name) for path in home.glob("[0-9]*")]
-    target = home / str(max(revisions, default=0) + 1)
+    published = revisions(checkpoints).get(name)
+    target = checkpoints / name / str(int(published[-1].name) + 1 if published else 1)
     with written_whole(target) as staging:
         for file in (MANIFEST, *found.files):
             shutil.copyfile(source / file, staging / file)
@@ -42,51 +50,68 @@ def entry(folder: Path) -> dict[str, object]:
     }
 
 
-def write_index() -> None:
-    """Writes the index of what is in the checkpoints folder, and pins it in the package."""
-    checkpoints = {}
-    for home in sorted(path for path in shipped().iterdir() if path.is_dir()):
-        revisions = sorted(home.glob("[0-9]*"), key=lambda path: int(path.name))
-        if not revisions:
-            continue
-        card = Checkpoint.open(revisions[-1]).card
-        checkpoints[home.name] = {
+def write_index(checkpoints: Path) -> str:
+    """Writes the index of what is in `checkpoints` and returns its sha256."""
+    entries = {}
+    for name, folders in revisions(checkpoints).items():
+        card = Checkpoint.open(folders[-1]).card
+        entries[name] = {
             "task": card["task"],
             "builder": card["builder"],
-            "revisions": {path.name: entry(path) for path in revisions},
+            "revisions": {folder.name: entry(folder) for folder in folders},
         }
-    content = to_json({"format_version": 1, "checkpoints": checkpoints})
-    (shipped() / "index.json").write_bytes(content)
+    content = to_json({"format_version": 1, "checkpoints": entries})
+    (checkpoints / "index.json").write_bytes(content)
+    return sha256_of(content)
+
+
+def pin(sha256: str) -> None:
+    """Makes the package believe the index of this sha256, and no other."""
     pins = ROOT / "zoo" / "pins.py"
-    pins.write_text(
-        re.sub(r'INDEX_SHA256 = ".*"', f'INDEX_SHA256 = "{sha256_of(content)}"', pins.read_text())
-    )
+    pins.write_text(re.sub(r'INDEX_SHA256 = ".*"', f'INDEX_SHA256 = "{sha256}"', pins.read_text()))
+
+
+def results() -> str:
+    """Returns a table of all checkpoints, from their cards, as Markdown."""
+    lines = [
+        "| checkpoint | what | data | test | parameters | size | training |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, folders in revisions(shipped()).items():
+        card = Checkpoint.open(folders[-1]).card
+        metric, value = next(iter(card["metrics"].items()))
+        megabytes = sum(file.stat().st_size for file in folders[-1].iterdir()) / 1e6
+        minutes = card["training_seconds"] / 60
+        lines.append(
+            f"| `{name}` | {card['summary']} | {card['dataset']['name']} | {metric} {value:.4f} | "
+            f"{card['parameters']:,} | {megabytes:.2f} MB | {minutes:.0f} min |"
+        )
+    return "\n".join(lines)
 
 
 def write_tables() -> None:
     """Writes what is generated from the checkpoints: results, and names and shapes of weights."""
-    shapes = {}
-    rows = []
-    for home in sorted(path for path in shipped().iterdir() if path.is_dir()):
-        folder = max(home.glob("[0-9]*"), key=lambda path: int(path.name))
-        found = Checkpoint.open(folder)
-        card = found.card
-        shapes[home.name] = {
-            key: [str(value.dtype), *value.shape] for key, value in sorted(found.weights.items())
-        }
-        metric, value = next(iter(card["metrics"].items()))
-        rows.append(
-            f"| `{home.name}` | {card['summary']} | {card['dataset']['name']} | {metric} "
-            f"{value:.4f} | {card['parameters']:,} | {entry(folder)['bytes'] / 1e6:.2f} MB "  # type: ignore[operator]
-            f"| {card['training_seconds'] / 60:.0f} min |"
-        )
-    heading = (
-        "# Results\n\nOn the test split of the data set, each chosen on a validation split. "
-        "Written from the cards by\n`python -m training.release`.\n\n"
-        "| checkpoint | what | data | test | parameters | size | training |\n"
-        "|---|---|---|---|---|---|---|\n"
+    table = results()
+    (shipped() / "RESULTS.md").write_text(
+        "# Results\n\nOn the test split of the data set; each was chosen on a validation split. "
+        f"Written from the cards by\n`python -m training.release`.\n\n{table}\n"
     )
-    (shipped() / "RESULTS.md").write_text(heading + "\n".join(rows) + "\n")
+    readme = ROOT / "README.md"
+    readme.write_text(
+        re.sub(
+            "(?<=<!-- results -->\n).*?(?=<!-- end of results -->)",
+            f"\n{table}\n\n",
+            readme.read_text(),
+            flags=re.DOTALL,
+        )
+    )
+    shapes = {
+        name: {
+            key: [str(value.dtype), *value.shape]
+            for key, value in sorted(Checkpoint.open(folders[-1]).weights.items())
+        }
+        for name, folders in revisions(shipped()).items()
+    }
     (ROOT / "tests" / "weights.json").write_text(json.dumps(shapes, indent=1) + "\n")
 
 
@@ -98,8 +123,8 @@ def main(
 ) -> None:
     """Publish trained checkpoints in this source tree."""
     for folder in folders or []:
-        typer.echo(f"{add(folder / 'checkpoint', folder.name)}")
-    write_index()
+        typer.echo(f"{add(folder / 'checkpoint', folder.name, shipped())}")
+    pin(write_index(shipped()))
     write_tables()
 
 

@@ -118,6 +118,8 @@ class Checkpoint:
             ValueError: if the folder was written by a newer zoo than this.
         """
         manifest_path = path / MANIFEST
+        if manifest_path.is_symlink():
+            raise IntegrityError(f"{manifest_path}: missing, or not a plain file")
         if not manifest_path.is_file():
             raise FileNotFoundError(f"{path} is no checkpoint folder: it has no {MANIFEST}")
         manifest = manifest_path.read_bytes()
@@ -128,15 +130,15 @@ class Checkpoint:
                 raise IntegrityError(f"{file}: missing, or not a plain file")
             files[name] = file.read_bytes()
             check_file(files[name], entry, str(file))
-        if missing := {CONFIG, WEIGHTS, CARD, GOLDEN} - files.keys():
-            raise IntegrityError(f"{manifest_path}: does not list {', '.join(sorted(missing))}")
         checkpoint = cls(path, sha256_of(manifest), files)
-        version = checkpoint.config["format_version"]
-        if version > FORMAT_VERSION:
+        # A newer format may have other files: say that it is newer, not that they are missing.
+        if CONFIG in files and (version := checkpoint.config["format_version"]) > FORMAT_VERSION:
             raise ValueError(
                 f"{path} has format version {version}, this zoo reads {FORMAT_VERSION}: it needs "
                 f"gatezoo {checkpoint.config['oldest_zoo']} or newer"
             )
+        if missing := {CONFIG, WEIGHTS, CARD, GOLDEN} - files.keys():
+            raise IntegrityError(f"{manifest_path}: does not list {', '.join(sorted(missing))}")
         return checkpoint
 
     @property
@@ -186,7 +188,7 @@ def write(
     np.savez_compressed(golden_file, input=golden[0], output=golden[1])
     files = {
         CONFIG: to_json(config),
-        WEIGHTS: save({key: np.ascontiguousarray(value) for key, value in weights.items()}),
+        WEIGHTS: save({key: np.asarray(value, order="C") for key, value in weights.items()}),
         CARD: to_json(card),
         GOLDEN: golden_file.getvalue(),
         **(assets or {}),

@@ -37,7 +37,8 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        typer.echo(f"error: {error}", err=True)
+        # Keras's own messages have several lines.
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from error
 
 
@@ -125,7 +126,9 @@ def verify(
     """Check hashes, golden output and the card's metrics of checkpoints."""
     failed = False
     reports: dict[str, Any] = {}
-    for name in names or zoo.list_models():
+    with plain_errors():
+        names = names or zoo.list_models()
+    for name in names:
         try:
             reports[name] = zoo.verify(name, metrics=metrics, trust=trust)
         except (ValueError, OSError, RuntimeError) as error:

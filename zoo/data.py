@@ -5,9 +5,8 @@ network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -81,8 +80,9 @@ def _prepared(name: str) -> Any:
 
     folder = os.environ.get("ZOO_DATA_DIR")
     raw = Path(folder) / name if folder else None
-    if raw is None or not raw.is_dir():
+    if raw is None or not all((raw / Path(url).name).is_file() for url in builder.url_infos):
         _check_reachable(name, builder, raw)
+    if raw is not None and not raw.is_dir():
         raw = None
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=raw, try_download_gcs=False)
@@ -95,17 +95,25 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     import requests
 
     url = next(iter(builder.url_infos))
-    pool = ThreadPoolExecutor(max_workers=1)
-    try:
-        # The look-up of a host's name knows no time limit: the wait on the thread has one.
-        pool.submit(requests.head, url, timeout=_SECONDS_TO_REACH).result(_SECONDS_TO_REACH)
-    except (requests.RequestException, FutureTimeoutError) as error:
-        where = f"{raw} is no folder" if raw else "ZOO_DATA_DIR is not set"
+    outcome = "no answer"
+
+    def reach() -> None:
+        nonlocal outcome
+        try:
+            requests.head(url, timeout=_SECONDS_TO_REACH)
+            outcome = ""
+        except requests.RequestException as error:
+            outcome = type(error).__name__
+
+    # The look-up of a host's name knows no time limit: the wait on the thread has one, and a
+    # daemon does not hold up the end of the program.
+    thread = Thread(target=reach, daemon=True)
+    thread.start()
+    thread.join(_SECONDS_TO_REACH)
+    if outcome:
+        where = f"{raw} does not hold its files" if raw else "ZOO_DATA_DIR is not set"
         raise DataUnavailableError(
-            f"{name}: not on disk ({where}) and {url} cannot be reached "
-            f"({type(error).__name__}). Put its raw files, "
-            f"{', '.join(Path(u).name for u in builder.url_infos)}, into a folder {name}/ and set "
-            "ZOO_DATA_DIR to the folder above it"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            f"{name}: not on disk ({where}) and {url} cannot be reached ({outcome}). Put its raw "
+            f"files, {', '.join(Path(u).name for u in builder.url_infos)}, into a folder {name}/ "
+            "and set ZOO_DATA_DIR to the folder above it"
+        )

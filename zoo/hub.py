@@ -109,7 +109,7 @@ def fetch(
     Args:
         source: a name (`"x"`, `"x@2"`), the path of a checkpoint folder, or the URL of one.
         revision: of a name; the newest by default.
-        sha256: of the manifest of a folder or URL that the zoo's index does not know.
+        sha256: of the manifest; needed for a folder or URL that the zoo's index does not know.
         trust: take such a folder or URL as it is. Its files are still held against its manifest.
 
     Raises:
@@ -122,13 +122,18 @@ def fetch(
     match = None if is_path else _NAME.fullmatch(source)
     # A folder of that name in the working directory must not stand in for a known checkpoint.
     if match and (match["name"] in index() or not Path(source).is_dir()):
-        return _fetch_known(*_find(source, revision))
+        name, revision, entry = _find(source, revision)
+        if sha256 is not None and sha256.lower() != entry["manifest_sha256"]:
+            raise IntegrityError(
+                f"{name}@{revision}: the zoo pins sha256 {entry['manifest_sha256']}, sha256= asks "
+                f"for {sha256}"
+            )
+        return _fetch_known(name, revision, entry)
     if revision is not None:
         raise ValueError(f"revision= is for a checkpoint of the zoo, and {source!r} is none")
     if "://" in source:
-        known = _trusted_digest(
-            _read_url(f"{source.rstrip('/')}/{MANIFEST}"), source, sha256, trust
-        )
+        source = source.rstrip("/")
+        known = _trusted_digest(_read_url(f"{source}/{MANIFEST}"), source, sha256, trust)
         return _download(source, known, cache_dir() / "foreign" / known)
     path = Path(source)
     if not (path / MANIFEST).is_file():

@@ -183,21 +183,26 @@ def save(
         if preprocessor is None:
             raise ValueError("golden_input= is needed: the model has no preprocessor to make one")
         golden_input = preprocessor.example()
+    computed = {
+        "task": registry.builder(made_from.builder).task,
+        "builder": made_from.builder,
+        "parameters": model.count_params(),
+        "versions": library_versions(),
+    }
     sha256 = checkpoint.write(
         checkpoint.Path(folder),
         config=Origin(made_from.builder, made_from.arguments, preprocessor).config(),
         weights=_weights_of(model),
-        card={
-            "task": registry.builder(made_from.builder).task,
-            "builder": made_from.builder,
-            "parameters": model.count_params(),
-            "versions": library_versions(),
-            **(card or {}),
-        },
-        golden=(golden_input, model.predict_on_batch(golden_input)),
+        card={**computed, **(card or {}), **computed},
+        golden=(golden_input, outputs_of(model, golden_input)),
     )
     hub.remember(sha256)
     return sha256
+
+
+def outputs_of(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Returns what the model makes of one batch, whatever `predict` was traced for before."""
+    return keras.ops.convert_to_numpy(model(inputs, training=False))
 
 
 def library_versions() -> dict[str, str]:

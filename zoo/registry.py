@@ -52,9 +52,11 @@ class Builder:
         """Returns the builder's full keyword arguments: its defaults, `config` over them.
 
         Raises:
-            TypeError: if `config` names an argument the builder does not have.
+            TypeError: if `config` names an argument the builder does not have, or lacks one that
+                it needs.
             ValueError: if labels are repeated, or `num_classes` is no count.
         """
+        empty = inspect.Parameter.empty
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(self.function).parameters.items()
@@ -65,6 +67,8 @@ class Builder:
                 f"builder {self.name!r} has no argument {unknown[0]!r}; it takes "
                 f"num_classes, {', '.join(defaults)}"
             )
+        if missing := [name for name, value in arguments.items() if value is empty]:
+            raise TypeError(f"builder {self.name!r} needs {missing[0]}=")
         for head in self.heads:
             arguments[head] = checked_labels(arguments[head], head)
         return arguments
@@ -132,7 +136,8 @@ def numbered_labels(count: int) -> list[str]:
 
 def checked_labels(labels: Sequence[str], argument: str) -> list[str]:
     """Returns `labels` as a list of distinct strings, or raises a ValueError naming `argument`."""
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+    are_strings = isinstance(labels, Sequence) and all(isinstance(x, str) for x in labels)
+    if isinstance(labels, str) or not are_strings:
         raise ValueError(f"{argument} must be a list of strings, got {labels!r}")
     if repeated := [label for label, count in Counter(labels).items() if count > 1]:
         raise ValueError(f"{argument} must be distinct, got {repeated[0]!r} more than once")

@@ -40,7 +40,7 @@ def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> 
         raise ValueError(f"{model.name!r} has no checkpoint to be held against")
     report: dict[str, Any] = {"files": len(found.files)}
     golden_input, golden_output = found.golden
-    output = model.predict_on_batch(golden_input)
+    output = loading.outputs_of(model, golden_input)
     report["golden"] = float(np.max(np.abs(output - golden_output)))
     if not np.allclose(output, golden_output, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
         raise IntegrityError(f"{found.path}: the golden output differs by {report['golden']:.3g}")

@@ -23,7 +23,7 @@ RECIPES = {
         train="train[:55000]",
         validation="train[55000:]",
         test="test",
-        epochs=40,
+        epochs=30,
         batch_size=128,
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
         augment=partial(random_affine, degrees=10, zoom=0.1, shear=0.1, shift=2),

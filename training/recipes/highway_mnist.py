@@ -22,7 +22,7 @@ RECIPES = {
         train="train[:55000]",
         validation="train[55000:]",
         test="test",
-        epochs=200,
+        epochs=epochs,
         batch_size=128,
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
         augment=partial(random_affine, degrees=10, zoom=0.1, shear=0.1, shift=2),
@@ -34,5 +34,5 @@ RECIPES = {
         },
         citation=PAPER,
     )
-    for depth in (10, 20, 50, 100)
+    for depth, epochs in ((10, 100), (20, 100), (50, 180), (100, 80))
 }

@@ -222,7 +222,7 @@ class HighwayStack(keras.layers.Layer):
         # One product a layer gives both the transform and the gate.
         kernels = ops.unstack(ops.concatenate([self.kernel, self.gate_kernel], axis=-1))
         biases = ops.unstack(ops.concatenate([self.bias, self.gate_bias], axis=-1))
-        for kernel, bias in zip(kernels, biases):
+        for kernel, bias in zip(kernels, biases, strict=True):
             h, g = ops.split(ops.matmul(x, kernel) + bias, 2, axis=-1)
             x = _mix(x, self.activation(h), ops.sigmoid(g), self.gate)
         return x

@@ -28,7 +28,7 @@ class ImagePreprocessor:
             raw: one picture or a batch: uint8 pixels, a path to an image file, or a list of
                 either. A `tf.data.Dataset` of pictures, or of (picture, label) pairs, is encoded
                 element by element.
-            labels: one class name a picture (one string for one picture).
+            labels: one class name or integer class id a picture (a single one for one picture).
 
         Returns:
             The pixels; with `labels`, the pair (pixels, int32 class ids). For a dataset, a dataset.
@@ -37,13 +37,14 @@ class ImagePreprocessor:
             TypeError: if the pixels are not uint8.
             ValueError: if a picture has another shape, a label is not known, or there are more or
                 fewer labels than pictures.
+            tf.errors.InvalidArgumentError: for a dataset, if a label is not known.
         """
         if hasattr(raw, "element_spec"):
             return self._encode_dataset(raw)
         pixels = self._pixels(raw)
         if labels is None:
             return pixels
-        labels = [labels] if isinstance(labels, str) else list(labels)
+        labels = [labels] if np.ndim(labels) == 0 else list(labels)
         if len(labels) != len(pixels):
             raise ValueError(f"got {len(labels)} labels for {len(pixels)} pictures")
         return pixels, self._ids(labels)
@@ -94,28 +95,38 @@ class ImagePreprocessor:
             image = image.resize((self.shape[1], self.shape[0]), Image.Resampling.LANCZOS)
         return np.asarray(image, np.uint8).reshape(self.shape)
 
-    def _ids(self, labels: Sequence[str]) -> np.ndarray:
-        ids = {label: i for i, label in enumerate(self.labels)}
+    def _ids(self, labels: Sequence[str | int]) -> np.ndarray:
+        count = len(self.labels)
+        ids: dict[str | int, int] = {i: i for i in range(count)}
+        ids |= {label: i for i, label in enumerate(self.labels)}
         if unknown := [label for label in labels if label not in ids]:
-            raise ValueError(f"labels must be among {', '.join(self.labels)}; got {unknown[0]!r}")
+            raise ValueError(
+                f"labels must be among {', '.join(self.labels)}, or class ids from 0 to "
+                f"{count - 1}; got {unknown[0]!r}"
+            )
         return np.array([ids[label] for label in labels], np.int32)
 
     def _encode_dataset(self, dataset: Any) -> Any:
         import tensorflow as tf
 
+        # A table cannot be empty; the class id of its stand-in is refused below.
+        names = self.labels or [""]
         table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(self.labels, list(range(len(self.labels)))), -1
+            tf.lookup.KeyValueTensorInitializer(names, tf.range(len(names))), -1
         )
 
         def encode(picture, label=None):
             if picture.dtype != tf.uint8:
                 raise TypeError(f"pictures must be uint8 pixels, got {picture.dtype.name}")
-            picture = tf.reshape(picture, self.shape)
+            if picture.shape.rank == len(self.shape) + 1:
+                picture = tf.squeeze(picture, -1)
+            picture = tf.ensure_shape(picture, self.shape)
             if label is None:
                 return picture
-            if label.dtype == tf.string:
-                label = table.lookup(label)
-                tf.debugging.assert_non_negative(label, f"labels must be among {self.labels}")
-            return picture, tf.cast(label, tf.int32)
+            label = table.lookup(label) if label.dtype == tf.string else tf.cast(label, tf.int32)
+            message = f"labels must be among {self.labels}, or their class ids"
+            tf.debugging.assert_non_negative(label, message)
+            tf.debugging.assert_less(label, len(self.labels), message)
+            return picture, label
 
         return dataset.map(encode)
