@@ -13,9 +13,11 @@ NO_NETWORK = dict.fromkeys(
 
 LOAD = """
 import time
+import requests
 import zoo
 
-zoo.data.labels("mnist")  # imports what is needed, so that the time is that of looking alone
+# Imports what is needed, so that the time is that of looking alone.
+zoo.data.labels("mnist")
 start = time.monotonic()
 try:
     zoo.data.load("mnist", "test")

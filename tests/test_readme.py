@@ -24,6 +24,10 @@ def test_every_example_prints_what_the_readme_says(tmp_path, monkeypatch):
 
 
 def test_links_point_at_files():
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "checkpoints/RESULTS.md"]:
+    for page in [
+        ROOT / "README.md",
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "checkpoints/RESULTS.md",
+    ]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

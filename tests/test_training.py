@@ -234,6 +234,18 @@ def test_killed_training_goes_on_to_the_same_bits(trained, tmp_path):
     assert str(trained) in finished
 
 
+def test_loss_that_is_no_number_stops_the_training(need_data, tmp_path):
+    need_data("mnist")
+    explodes = TRAIN.replace("epochs=2,", "epochs=2, optimizer=partial(sgd),").replace(
+        "small =",
+        "from functools import partial\nimport keras\n"
+        "def sgd(steps): return keras.optimizers.SGD(1e30)\nsmall =",
+    )
+    done = run_python(explodes, "", 0, tmp_path)
+    assert "FloatingPointError: the loss of epoch 1 is" in done.stderr
+    assert not (tmp_path / "checkpoint").exists()
+
+
 def test_released_folder_is_indexed(published):
     assert {name: len(folders) for name, folders in revisions(published).items()} == {
         "digits_highway": 1,

@@ -29,7 +29,7 @@ def main(
         folder = train(
             name, recipe(name), seed=seed, epochs=epochs, output=output or Path("runs") / name
         )
-    except (ValueError, FileExistsError, DataUnavailableError) as error:
+    except (ValueError, OSError, FloatingPointError, DataUnavailableError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo(f"written: {folder}")

@@ -40,6 +40,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         FileExistsError: if `output` holds a finished checkpoint.
         ValueError: if `output` holds the state of another training.
         DataUnavailableError: if the data set is neither on disk nor reachable.
+        FloatingPointError: if the loss is no longer a finite number.
     """
     folder = output / "checkpoint"
     if folder.exists():

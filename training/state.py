@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -69,6 +70,11 @@ class TrainingState(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {key: float(value) for key, value in (logs or {}).items()}
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(
+                f"the loss of epoch {epoch + 1} is {logs['loss']}; {self.path} keeps the state "
+                f"after epoch {epoch}"
+            )
         self.history.append({"epoch": epoch, **logs, "seconds": round(self.seconds, 1)})
         if self.best_epoch == len(self.history) - 1:
             self.best = self.model.get_weights()

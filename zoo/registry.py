@@ -96,8 +96,10 @@ def register(
         preprocessor: called with a model and its labels; returns the preprocessor of its inputs.
 
     Raises:
-        ValueError: if the name is taken by another function.
+        ValueError: if the name is taken, or `heads` is empty.
     """
+    if not heads:
+        raise ValueError("heads must name at least one argument that takes labels, got {}")
 
     def decorator(function: Callable[..., Any]) -> Callable[..., Any]:
         module = _BUILTIN.get(name, function.__module__)
