@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 import zoo
 from training.__main__ import app
 from training.batches import batches, random_affine
-from training.recipe import Recipe, adamw, recipe, recipes
+from training.recipe import Recipe, adamw
+from training.recipes import RECIPES, recipe
 from training.release import revisions
 from zoo.checkpoint import Checkpoint
 
@@ -116,7 +117,7 @@ def test_rate_warms_up_and_goes_to_zero():
     assert all(later < earlier for earlier, later in pairwise(rates[10:]))
 
 
-@pytest.mark.parametrize("name", recipes())
+@pytest.mark.parametrize("name", RECIPES)
 def test_recipe_can_be_built_and_written_into_a_card(name):
     chosen = recipe(name)
     assert zoo.build(chosen.builder, **chosen.arguments).output_shape == (None, 10)
@@ -152,7 +153,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from training.driver import train
-from training.recipe import recipe
+from training.recipes import recipe
 
 small = replace(
     recipe("mlp_mnist"), arguments={"units": [32], "dropout": 0.3}, epochs=2,

@@ -22,7 +22,7 @@ def main(
     A training that was stopped goes on where it stood when the same command is given again.
     """
     from training.driver import train
-    from training.recipe import recipe
+    from training.recipes import recipe
     from zoo.errors import DataUnavailableError
 
     try:

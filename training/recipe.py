@@ -6,8 +6,6 @@ from typing import Any
 
 import keras
 
-from zoo.errors import unknown_name
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -47,21 +45,6 @@ class Recipe:
             "augment": named(self.augment),
             "monitor": self.monitor,
         }
-
-
-def recipes() -> dict[str, Recipe]:
-    """Returns checkpoint name -> recipe, of all there are."""
-    from training.recipes import cnn_mnist, highway_mnist, mlp_mnist
-
-    return highway_mnist.RECIPES | mlp_mnist.RECIPES | cnn_mnist.RECIPES
-
-
-def recipe(name: str) -> Recipe:
-    """Returns the recipe of a checkpoint, or raises a ValueError that lists the nearest names."""
-    known = recipes()
-    if name not in known:
-        raise unknown_name("recipe", name, known)
-    return known[name]
 
 
 def adamw(steps: int, *, rate: float, weight_decay: float) -> keras.optimizers.Optimizer:

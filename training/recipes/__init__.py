@@ -1,1 +1,14 @@
-"""One short recipe a checkpoint."""
+"""One short recipe a checkpoint, found by the checkpoint's name."""
+
+from training.recipe import Recipe
+from training.recipes import cnn_mnist, highway_mnist, mlp_mnist
+from zoo.errors import unknown_name
+
+RECIPES = highway_mnist.RECIPES | mlp_mnist.RECIPES | cnn_mnist.RECIPES
+
+
+def recipe(name: str) -> Recipe:
+    """Returns the recipe of a checkpoint, or raises a ValueError that lists the nearest names."""
+    if name not in RECIPES:
+        raise unknown_name("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,11 +1,13 @@
 """What the image classifiers share: their input, their head, their loss and their preprocessor."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
 
 from zoo.preprocessing.image import ImagePreprocessor
+from zoo.registry import register
 
 DIGITS = tuple("0123456789")
 
@@ -52,3 +54,13 @@ def compile_classifier(model: keras.Model, optimizer: Any = None) -> None:
 def image_preprocessor(model: keras.Model, labels: Sequence[str]) -> ImagePreprocessor:
     """Returns the preprocessor of the images that `model` takes."""
     return ImagePreprocessor(shape=model.input_shape[1:], labels=labels)
+
+
+# Decorator: registers a builder of image classifiers under the name it is given.
+register_image_classifier = partial(
+    register,
+    task="image-classification",
+    heads={"labels": "head"},
+    compile=compile_classifier,
+    preprocessor=image_preprocessor,
+)

@@ -5,23 +5,10 @@ from collections.abc import Sequence
 import keras
 
 from zoo.layers.highway import HighwayStack
-from zoo.models.classifying import (
-    DIGITS,
-    classifier,
-    compile_classifier,
-    image_input,
-    image_preprocessor,
-)
-from zoo.registry import register
+from zoo.models.classifying import DIGITS, classifier, image_input, register_image_classifier
 
 
-@register(
-    "highway_classifier",
-    task="image-classification",
-    heads={"labels": "head"},
-    compile=compile_classifier,
-    preprocessor=image_preprocessor,
-)
+@register_image_classifier("highway_classifier")
 def highway_classifier(
     labels: Sequence[str] = DIGITS,
     input_shape: Sequence[int] = (28, 28),

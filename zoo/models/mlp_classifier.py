@@ -4,23 +4,10 @@ from collections.abc import Sequence
 
 import keras
 
-from zoo.models.classifying import (
-    DIGITS,
-    classifier,
-    compile_classifier,
-    image_input,
-    image_preprocessor,
-)
-from zoo.registry import register
+from zoo.models.classifying import DIGITS, classifier, image_input, register_image_classifier
 
 
-@register(
-    "mlp_classifier",
-    task="image-classification",
-    heads={"labels": "head"},
-    compile=compile_classifier,
-    preprocessor=image_preprocessor,
-)
+@register_image_classifier("mlp_classifier")
 def mlp_classifier(
     labels: Sequence[str] = DIGITS,
     input_shape: Sequence[int] = (28, 28),
