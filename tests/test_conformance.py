@@ -11,32 +11,29 @@ from conformance import LAYERS, random_input, random_layer, random_model, value
 every_layer = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 
 
-def weight_names(layer):
-    return [(variable.path.split("/")[1:], variable.shape) for variable in layer.weights]
+def names(layer):
+    # Not the paths: Keras rebuilds a wrapped layer outside of the scope of its wrapper.
+    return [variable.name for variable in layer.weights]
 
 
 @every_layer
 def test_config_round_trip(make, shape):
-    layer = random_layer(make, shape)
-    config = keras.layers.serialize(layer)
-    twin = keras.layers.deserialize(json.loads(json.dumps(config)))
-    twin.build((None, *shape))
-    assert keras.layers.serialize(twin) == config
-    assert weight_names(twin) == weight_names(layer)
+    layer, x = random_layer(make, shape), random_input(shape)
+    config = json.dumps(keras.layers.serialize(layer))
+    twin = keras.layers.deserialize(json.loads(config))
+    assert json.dumps(keras.layers.serialize(twin)) == config
+    twin(x)
+    assert names(twin) == names(layer)
     twin.set_weights(layer.get_weights())
-    x = random_input(shape)
     np.testing.assert_array_equal(value(twin(x)), value(layer(x)))
 
 
 @every_layer
 def test_save_and_load(make, shape, tmp_path):
-    model = random_model(make, shape)
+    model, x = random_model(make, shape), random_input(shape)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert [v.path for v in loaded.weights] == [v.path for v in model.weights]
-    for before, after in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(after, before)
-    x = random_input(shape)
+    assert names(loaded) == names(model)
     np.testing.assert_array_equal(value(loaded(x)), value(model(x)))
 
 
@@ -52,8 +49,8 @@ def test_saved_model_export(make, shape, tmp_path):
     model = random_model(make, shape)
     model.export(tmp_path, verbose=False)
     x = random_input(shape)
-    served = tf.saved_model.load(tmp_path).serve(x)
-    np.testing.assert_allclose(served, value(model(x)), atol=1e-5)
+    exported = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(exported.serve(x), value(model(x)), atol=1e-5)
 
 
 @pytest.fixture
