@@ -89,3 +89,22 @@ def test_missing_data_is_told_within_seconds(raw, tmp_path):
     assert "ZOO_DATA_DIR" in message
     assert "train-images-idx3-ubyte.gz" in message
     assert (str(tmp_path / raw) if raw else "ZOO_DATA_DIR is not set") in message
+
+
+def test_data_sets_whose_files_have_equal_names_stay_apart(need_data, tmp_path):
+    need_data("mnist")
+    need_data("fashion_mnist")
+    done = run_python(
+        """
+import numpy as np
+import zoo
+for name in ("mnist", "fashion_mnist"):
+    print("count", *np.bincount(zoo.data.load(name, "test")[1]))
+""",
+        TFDS_DATA_DIR=tmp_path,
+    )
+    digits, clothes = [
+        line.split()[1:] for line in done.stdout.splitlines() if line.startswith("count")
+    ]
+    assert clothes == ["1000"] * 10
+    assert digits != clothes

@@ -5,6 +5,7 @@ network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS
 """
 
 import os
+import tempfile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -84,9 +85,14 @@ def _prepared(name: str) -> Any:
         _check_reachable(name, builder, raw)
     if raw is not None and not raw.is_dir():
         raw = None
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=raw, try_download_gcs=False)
-    )
+    # tensorflow-datasets keeps what it unpacks by file name alone, and several data sets call
+    # their files alike: each must have a folder of its own.
+    with tempfile.TemporaryDirectory() as unpacked:
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                extract_dir=unpacked, manual_dir=raw, try_download_gcs=False
+            )
+        )
     return builder
 
 
