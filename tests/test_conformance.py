@@ -1,5 +1,6 @@
 """What every layer of the zoo must do, run over the table of tests/conformance.py."""
 
+import inspect
 import json
 
 import keras
@@ -26,6 +27,13 @@ def test_config_round_trip(make, shape):
     assert names(twin) == names(layer)
     twin.set_weights(layer.get_weights())
     np.testing.assert_array_equal(value(twin(x)), value(layer(x)))
+
+
+@every_layer
+def test_every_argument_is_in_the_config(make, shape):
+    layer = make()
+    arguments = set(inspect.signature(type(layer)).parameters) - {"kwargs"}
+    assert arguments <= layer.get_config().keys()
 
 
 @every_layer

@@ -22,34 +22,43 @@ def _initial_gate_bias(gate, gate_bias):
 
 def _mix(x, h, gate, form):
     """The Highway equation, for a gate that is already between 0 and 1."""
-    if form == "transform":
-        return x + gate * (h - x)
-    return h + gate * (x - h)
+    # Written from x in both forms: a gate that carries all then gives x itself, unrounded.
+    t = gate if form == "transform" else 1 - gate
+    return x + t * (h - x)
 
 
 class StackedInitializer(keras.initializers.Initializer):
     """Fills a `(depth, ...)` tensor by initialising each `(...)` slice by itself.
 
     An initializer that sees the whole tensor would take a (50, 50, 50) kernel for a convolution
-    and scale its fans by 50.
+    and scale its fans by 50. `first` is added to an integer seed, so that two tensors of one
+    initializer differ.
     """
 
-    def __init__(self, initializer):
+    def __init__(self, initializer, first=0):
         self.initializer = keras.initializers.get(initializer)
+        self.first = first
 
     def __call__(self, shape, dtype=None):
         config = self.initializer.get_config()
         seed = config.get("seed")
         slices = []
         for layer in range(shape[0]):
-            # An initializer repeats its values on every call: each slice needs its own copy.
-            if isinstance(seed, int):
-                config["seed"] = seed + layer
-            slices.append(self.initializer.from_config(config)(shape[1:], dtype=dtype))
+            initializer = self.initializer
+            # An initializer repeats its values on every call, so each slice needs its own copy;
+            # with a SeedGenerator (a dict in the config) it moves on, and a copy would not.
+            if not isinstance(seed, dict):
+                if isinstance(seed, int):
+                    config["seed"] = seed + self.first + layer
+                initializer = initializer.from_config(config)
+            slices.append(initializer(shape[1:], dtype=dtype))
         return ops.stack(slices)
 
     def get_config(self):
-        return {"initializer": keras.initializers.serialize(self.initializer)}
+        return {
+            "initializer": keras.initializers.serialize(self.initializer),
+            "first": self.first,
+        }
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -118,7 +127,10 @@ class Highway(keras.layers.Layer):
                 )
 
     def call(self, x):
-        return _mix(x, self.transform(x), ops.sigmoid(self.gate_logits(x)), self.gate)
+        # The wrapped layers may have a dtype policy of their own.
+        h = ops.cast(self.transform(x), self.compute_dtype)
+        logits = ops.cast(self.gate_logits(x), self.compute_dtype)
+        return _mix(x, h, ops.sigmoid(logits), self.gate)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -205,13 +217,16 @@ class HighwayStack(keras.layers.Layer):
             raise ValueError(
                 f"HighwayStack needs an input whose last axis is known, got {tuple(input_shape)}"
             )
-        kernel = {
-            "shape": (self.depth, units, units),
-            "initializer": StackedInitializer(self.kernel_initializer),
-        }
-        self.kernel = self.add_weight(name="kernel", **kernel)
+        shape = (self.depth, units, units)
+        self.kernel = self.add_weight(
+            name="kernel", shape=shape, initializer=StackedInitializer(self.kernel_initializer)
+        )
         self.bias = self.add_weight(name="bias", shape=(self.depth, units), initializer="zeros")
-        self.gate_kernel = self.add_weight(name="gate_kernel", **kernel)
+        self.gate_kernel = self.add_weight(
+            name="gate_kernel",
+            shape=shape,
+            initializer=StackedInitializer(self.kernel_initializer, first=self.depth),
+        )
         self.gate_bias = self.add_weight(
             name="gate_bias",
             shape=(self.depth, units),
@@ -246,7 +261,8 @@ class HighwayStack(keras.layers.Layer):
         if not self.built:
             raise ValueError("switched_off needs a stack that is built: call it once first")
         for layer in layers:
-            if not isinstance(layer, int) or not -self.depth <= layer < self.depth:
+            is_index = isinstance(layer, int) and not isinstance(layer, bool)
+            if not is_index or not -self.depth <= layer < self.depth:
                 raise ValueError(
                     f"layers must be integers from {-self.depth} to {self.depth - 1}, got {layer!r}"
                 )
