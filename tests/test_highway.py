@@ -489,3 +489,16 @@ def test_masked_steps_do_not_count(make, policy):
     unmasked = keras.Sequential(model.layers[1:])
     seen = np.delete(value(unmasked(gap)).astype("float32"), 2, axis=1)
     assert np.abs(seen[:, 2:] - kept[:, 2:]).max() > 0.01
+
+
+def test_kernel_initializer_may_be_a_function():
+    layer = HighwayStack(2, kernel_initializer=lambda shape, dtype=None: keras.random.normal(shape))
+    layer.build((None, UNITS))
+    drawn = np.concatenate([value(layer.kernel), value(layer.gate_kernel)])
+    assert len(np.unique(drawn)) == drawn.size
+
+
+def test_gate_and_transform_have_paths_of_their_own():
+    layer = Highway(layers.Dense(UNITS, name="gate"))
+    layer.build((None, UNITS))
+    assert len({weight.path for weight in layer.weights}) == 4

@@ -40,19 +40,21 @@ class StackedInitializer(keras.initializers.Initializer):
         self.first = first
 
     def __call__(self, shape, dtype=None):
+        slices = range(self.first, self.first + shape[0])
+        return ops.stack([self._for_slice(i)(shape[1:], dtype=dtype) for i in slices])
+
+    def _for_slice(self, index):
+        """An initializer of the slice's own: one instance repeats its values on every call."""
+        if not isinstance(self.initializer, keras.initializers.Initializer):
+            return self.initializer
         config = self.initializer.get_config()
         seed = config.get("seed")
-        slices = []
-        for layer in range(shape[0]):
-            initializer = self.initializer
-            # An initializer repeats its values on every call, so each slice needs its own copy;
-            # with a SeedGenerator (a dict in the config) it moves on, and a copy would not.
-            if not isinstance(seed, dict):
-                if isinstance(seed, int):
-                    config["seed"] = seed + self.first + layer
-                initializer = initializer.from_config(config)
-            slices.append(initializer(shape[1:], dtype=dtype))
-        return ops.stack(slices)
+        if isinstance(seed, dict):
+            # A SeedGenerator moves on by itself, and a copy of it would not.
+            return self.initializer
+        if isinstance(seed, int):
+            config["seed"] = seed + index
+        return self.initializer.from_config(config)
 
     def get_config(self):
         return {
@@ -101,16 +103,17 @@ class Highway(keras.layers.Layer):
 
     def _default_gate(self, channels):
         bias = keras.initializers.Constant(_initial_gate_bias(self.gate, self.gate_bias))
+        name = f"{self.transform.name}_gate"
         if isinstance(self.transform, _COPIED_FOR_GATE):
             config = self.transform.get_config()
-            config |= {"activation": "linear", "use_bias": True, "name": "gate"}
+            config |= {"activation": "linear", "use_bias": True, "name": name}
             layer = type(self.transform).from_config(config)
             # A seed in the transform's initializer must not give the gate the same weights.
             layer.kernel_initializer = keras.initializers.get("glorot_uniform")
             layer.bias_initializer = bias
             return layer
         return keras.layers.Dense(
-            channels, bias_initializer=bias, dtype=self.dtype_policy, name="gate"
+            channels, bias_initializer=bias, dtype=self.dtype_policy, name=name
         )
 
     def build(self, input_shape):
