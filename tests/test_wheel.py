@@ -18,21 +18,21 @@ import numpy as np
 import zoo
 
 assert Path(zoo.__file__).is_relative_to(sys.argv[1]), zoo.__file__
-assert "highway_mnist_10" in zoo.list_models("highway_*")
-assert zoo.info("highway_mnist_100")["parameters"] > 0
+cards = {name: zoo.info(name) for name in zoo.list_models()}
+other = next(name for name in cards if name != "highway_mnist_50")
 with np.load(sys.argv[2]) as digits:
     answers = zoo.pipeline("highway_mnist_50")(digits["pictures"])
     right = np.mean([int(a["label"]) == t for a, t in zip(answers, digits["labels"])])
 assert right > 0.97, right
 try:
-    zoo.load("highway_mnist_10")
+    zoo.load(other)
 except FileNotFoundError as error:
     assert "ZOO_MIRROR" in str(error)
 else:
     raise AssertionError("a wheel carries one checkpoint only")
 import os
 os.environ["ZOO_MIRROR"] = sys.argv[3]
-assert zoo.load("highway_mnist_10").count_params() == 90760
+assert zoo.load(other).count_params() == cards[other]["parameters"]
 """
 
 
