@@ -75,7 +75,10 @@ def list_(
 
 
 @app.command()
-def info(name: Name, as_json: AsJson = False) -> None:
+def info(
+    name: Annotated[str, typer.Argument(help="A checkpoint's name, such as highway_mnist_50.")],
+    as_json: AsJson = False,
+) -> None:
     """Show what is known of a checkpoint: its card."""
     with plain_errors():
         card = zoo.info(name)
