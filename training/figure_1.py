@@ -35,7 +35,7 @@ def draw_settings(network: str, depth: int, draw: int) -> dict[str, Any]:
     rng = np.random.default_rng([sorted(UNITS).index(network), depth, draw])
     settings = {
         "draw": draw,
-        "rate": float(f"{10 ** rng.uniform(-2, -1):.4g}"),
+        "rate": float(f"{10 ** rng.uniform(-3, -1):.4g}"),
         "momentum": float(f"{1 - 10 ** rng.uniform(-1.5, -0.7):.4g}"),
         "decay": float(f"{rng.uniform(0.8, 0.95):.4g}"),
         "activation": str(rng.choice(["relu", "tanh"])),
