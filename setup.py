@@ -5,7 +5,8 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo.checkpoints"],
     package_dir={"zoo": "zoo", "zoo.checkpoints": "checkpoints"},
-    # A wheel carries the index, every card, and one checkpoint whole.
+    # A wheel carries the index, every card, and one checkpoint whole; a source archive, all.
+    include_package_data=False,
     package_data={
         "zoo": ["py.typed"],
         "zoo.checkpoints": ["index.json", "*/*/card.json", "highway_mnist_50/*/*"],
