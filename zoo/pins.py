@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "47ecdeb5f21bf8bf6764d4c3ef4653aec259ea28be89137004c0378a3db5c211"
+INDEX_SHA256 = "106e957969c752ead81e686448ba579d23ec30c9154e03e03e2140ac58514796"
