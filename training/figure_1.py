@@ -4,8 +4,8 @@
 MNIST, in the setting of Srivastava, Greff and Schmidhuber (arXiv:1505.00387, section 3.1): SGD with
 momentum, a rate that decays exponentially, and a random search over one space for every network.
 The paper ran 100 draws of 400 epochs; this runs 10 draws of 20. Every draw is kept in
-`docs/figures/figure_1.csv`, and drawn in `docs/figures/figure_1.png`. Networks that are in the file
-already are not run again.
+`docs/figures/figure_1.csv`, and drawn in `docs/figures/figure_1.png`. Draws that are in the file
+already are not run again, so that more `--draws` add to them.
 
 All draws of a network and an activation are trained at once, as one network with an axis more: they
 see the same batches, and their gradients do not meet.
@@ -142,11 +142,13 @@ class Draws(tf.Module):
     score = tf.function(losses, jit_compile=False)
 
 
-def run(network: str, depth: int, draws: int, epochs: int, batch_size: int) -> list[dict[str, Any]]:
-    """Trains all draws of one network and returns their rows of the table."""
+def run(
+    network: str, depth: int, draws: list[int], epochs: int, batch_size: int
+) -> list[dict[str, Any]]:
+    """Trains some draws of one network and returns their rows of the table."""
     rows = []
     for activation in ("relu", "tanh"):
-        settings = [draw_settings(network, depth, draw) for draw in range(draws)]
+        settings = [draw_settings(network, depth, draw) for draw in draws]
         settings = [s for s in settings if s["activation"] == activation]
         if settings:
             rows += train(network, depth, settings, epochs, batch_size)
@@ -238,7 +240,7 @@ def main(
         "docs/figures"
     ),
 ) -> None:
-    """Run the networks that are missing, then draw the figure and print the table."""
+    """Run the draws that are missing, then draw the figure and print the table."""
     path = output / "figure_1.csv"
     rows: list[dict[str, Any]] = []
     if path.exists():
@@ -246,10 +248,11 @@ def main(
             rows = list(csv.DictReader(file))
     for depth in reversed(DEPTHS):
         for network in UNITS:
-            if not rows_of(rows, network, depth):
+            known = {int(row["draw"]) for row in rows_of(rows, network, depth)}
+            if missing := [draw for draw in range(draws) if draw not in known]:
                 rows += [
                     {key: str(value) for key, value in row.items()}
-                    for row in run(network, depth, draws, epochs, batch_size)
+                    for row in run(network, depth, missing, epochs, batch_size)
                 ]
                 lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
                 replace_file(path, ("\n".join(lines) + "\n").encode())

@@ -16,7 +16,7 @@ import typer
 
 import zoo
 
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (1e-3, 3e-3, 1e-2)
 BATCH_SIZE = 50
 
 
