@@ -1,5 +1,6 @@
 """Keras layers of the zoo."""
 
 from zoo.layers.highway import Highway, HighwayStack
+from zoo.layers.recurrent import Bidirectional, Recurrent
 
-__all__ = ["Highway", "HighwayStack"]
+__all__ = ["Bidirectional", "Highway", "HighwayStack", "Recurrent"]

@@ -1,0 +1,410 @@
+"""Drivers: cells walked along time, one way or both ways."""
+
+import keras
+from keras import ops
+
+from zoo.cells import Cell
+from zoo.layers.loop import walk
+
+MERGE_MODES = ("concat", "sum", "mul", "ave", None)
+
+
+class _States:
+    """Holds the states of a stateful layer out of its sight: they are none of its weights."""
+
+    def __init__(self, variables):
+        self.variables = variables
+
+
+class _Driver(keras.layers.Layer):
+    """What the drivers share: their options, the states between calls, and the checks of a call."""
+
+    def __init__(
+        self,
+        cells,
+        return_sequences=False,
+        return_state=False,
+        stateful=False,
+        unroll=False,
+        **kwargs,
+    ):
+        for cell in cells:
+            if not isinstance(cell, Cell):
+                raise ValueError(
+                    f"cell must be a cell of zoo.cells, got {cell!r}; keras.layers.RNN runs any"
+                )
+        kwargs.setdefault("dtype", cells[0].dtype_policy)
+        super().__init__(**kwargs)
+        self.cells = cells
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.stateful = stateful
+        self.unroll = unroll
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._states = None
+
+    @property
+    def state_size(self):
+        """The sizes of all states, those of the first cell first."""
+        return [size for cell in self.cells for size in cell.state_size]
+
+    @property
+    def states(self):
+        """The states that a stateful layer keeps between calls, or None."""
+        return self._states and self._states.variables
+
+    def get_initial_state(self, batch_size):
+        """Returns the states before the first step, a list of `(batch, size)`."""
+        return [state for cell in self.cells for state in cell.get_initial_state(batch_size)]
+
+    def reset_state(self):
+        """Gives a stateful layer the initial states of its cells again, learned ones too."""
+        if self._states is not None:
+            batch_size = self.states[0].shape[0]
+            for variable, state in zip(
+                self.states, self.get_initial_state(batch_size), strict=True
+            ):
+                variable.assign(state)
+
+    def _build_states(self, batch_size):
+        if not self.stateful or self._states is not None:
+            return
+        if batch_size is None:
+            raise ValueError(
+                "stateful=True needs a batch size that is known: "
+                "keras.Input(batch_shape=(batch, time, features))"
+            )
+        self._states = _States(
+            [
+                keras.Variable(state, trainable=False, dtype=self.compute_dtype, name="state")
+                for state in self.get_initial_state(batch_size)
+            ]
+        )
+
+    def _first_states(self, batch_size, initial_state):
+        """Returns the states that a call starts from, after a look at those that were given."""
+        if initial_state is None:
+            if not self.stateful:
+                return self.get_initial_state(batch_size)
+            if batch_size != self.states[0].shape[0]:
+                raise ValueError(
+                    f"sequences: a stateful layer built for a batch of {self.states[0].shape[0]} "
+                    f"got one of {batch_size}"
+                )
+            return [ops.convert_to_tensor(state) for state in self.states]
+        given = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
+        shapes = [tuple(state.shape) for state in given]
+        expected = [(batch_size, size) for size in self.state_size]
+        if len(shapes) != len(expected) or not all(map(_agree, shapes, expected)):
+            raise ValueError(
+                f"initial_state must hold {len(expected)} states of sizes {self.state_size}, "
+                f"(batch, size) each, got shapes {shapes}"
+            )
+        return [ops.cast(state, self.compute_dtype) for state in given]
+
+    def _along_time(self, sequences, mask):
+        """Returns sequences and mask with the time first, after a look at their shapes."""
+        batch_size, length, _ = sequences.shape
+        if length == 0:
+            raise ValueError(f"sequences must have a step at least, got shape {sequences.shape}")
+        if self.unroll and length is None:
+            raise ValueError(
+                f"unroll=True needs sequences of a known length, got shape {tuple(sequences.shape)}"
+            )
+        sequences = ops.transpose(ops.cast(sequences, self.compute_dtype), (1, 0, 2))
+        if mask is None:
+            return sequences, None
+        mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+        if not _agree(tuple(mask.shape), (batch_size, length)):
+            raise ValueError(
+                f"mask must have the shape (batch, time) of the sequences, {(batch_size, length)}, "
+                f"got {tuple(mask.shape)}"
+            )
+        return sequences, ops.transpose(mask)[..., None]
+
+    def _walk(self, cell, params, constants, projected, states, mask, every_output):
+        """Walks one step along the time; without a loop if no step depends on the one before."""
+        if mask is None and not cell.step_reads_state:
+            output, states = cell.step(params, constants, projected, states)
+            return output if every_output else output[-1], [state[-1] for state in states]
+        return walk(
+            lambda params, projected, states: cell.step(params, constants, projected, states),
+            params,
+            projected,
+            states,
+            cell.output_size,
+            mask=mask,
+            every_output=every_output,
+            zero_output=self.zero_output_for_mask,
+            unroll=self.unroll,
+        )
+
+    def _returned(self, outputs, states):
+        """Keeps the states of a stateful layer, and returns what was asked for."""
+        if self.stateful:
+            for variable, state in zip(self.states, states, strict=True):
+                variable.assign(state)
+        if not self.return_state:
+            return outputs[0] if len(outputs) == 1 else outputs
+        return [*outputs, *states]
+
+    def _masks(self, mask, outputs):
+        """The masks of what a call returns."""
+        masks = [mask if self.return_sequences else None] * outputs
+        if self.return_state:
+            return masks + [None] * len(self.state_size)
+        return masks[0] if len(masks) == 1 else masks
+
+    def get_config(self):
+        return super().get_config() | {
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+        }
+
+
+def _agree(shape, expected):
+    """Whether two shapes may be the same, where an unknown size agrees with any."""
+    return len(shape) == len(expected) and all(
+        a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
+    )
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Recurrent(_Driver):
+    """Walks a cell along time: what `keras.layers.RNN` is, for the cells of `zoo.cells`.
+
+    What does not depend on the state is computed for all steps at once, and on TensorFlow the
+    gradient is that of `zoo.layers.tensorflow_loop`. The graph does not grow with the length.
+
+    Args:
+        cell: a cell of `zoo.cells`, or a list of them: a deep stack, where each cell reads the
+            outputs of the one before it at every step.
+        return_sequences: whether to return the outputs of all steps, and not the last one alone.
+        return_state: whether to return the last states too.
+        go_backwards: whether to walk from the last step to the first; outputs are in the order of
+            the walk.
+        stateful: whether a call starts from the states that the call before ended with, until
+            `reset_state()`; needs a fixed batch size.
+        unroll: whether to write out every step, for short sequences of a known length.
+        zero_output_for_mask: whether the output of a masked step is 0, and not the one before it.
+
+    Call arguments:
+        sequences: `(batch, time, features)`.
+        initial_state: list of `(batch, size)`, the states of all cells one after another.
+        mask: boolean `(batch, time)`; a step where it is False changes nothing.
+        training: whether dropout is at work.
+
+    Returns:
+        `(batch, time, output_size)` or `(batch, output_size)`, in the compute dtype; with
+        `return_state` a list of it and the states.
+
+    Raises:
+        ValueError: if `cell` is no cell of `zoo.cells`, or sequences, states or mask do not have
+            the shapes above, or the sequences have no step.
+    """
+
+    def __init__(self, cell, go_backwards=False, zero_output_for_mask=False, **kwargs):
+        cells = list(cell) if isinstance(cell, list | tuple) else [cell]
+        if not cells:
+            raise ValueError("cell must be a cell of zoo.cells or a list of them, got none")
+        super().__init__(cells, **kwargs)
+        self.go_backwards = go_backwards
+        self.zero_output_for_mask = zero_output_for_mask
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        shape = (sequences_shape[0], sequences_shape[2])
+        for cell in self.cells:
+            if not cell.built:
+                cell.build(shape)
+            shape = (sequences_shape[0], cell.output_size)
+        self._build_states(sequences_shape[0])
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: sequences_shape[2]})
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        x, mask = self._along_time(sequences, mask)
+        batch_size = ops.shape(sequences)[0]
+        states = self._first_states(batch_size, initial_state)
+        if self.go_backwards:
+            x, mask = ops.flip(x, 0), None if mask is None else ops.flip(mask, 0)
+        last_states: list = []
+        for cell in self.cells:
+            count = len(cell.state_size)
+            x, new_states = self._walk(
+                cell,
+                cell.params(),
+                cell.constants(batch_size, training),
+                cell.project(x, training),
+                states[:count],
+                mask,
+                every_output=self.return_sequences or cell is not self.cells[-1],
+            )
+            states, last_states = states[count:], last_states + new_states
+        return self._returned([_batch_first(x)], last_states)
+
+    def step(self, inputs, states=None):
+        """Takes one step, for streams: feed one input, keep the states for the next.
+
+        Args:
+            inputs: `(batch, features)`.
+            states: as the step before returned them, or None for the first step.
+
+        Returns:
+            The output `(batch, output_size)`, and the list of states.
+        """
+        if not self.built:
+            self.build((None, None, inputs.shape[-1]))
+        x = ops.cast(inputs, self.compute_dtype)
+        states = self._first_states(ops.shape(x)[0], states)
+        new_states: list = []
+        for cell in self.cells:
+            count = len(cell.state_size)
+            x, after = cell.step(cell.params(), {}, cell.project(x), states[:count])
+            states, new_states = states[count:], new_states + after
+        return x, new_states
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch_size, length, _ = sequences_shape
+        size = self.cells[-1].output_size
+        output = (batch_size, length, size) if self.return_sequences else (batch_size, size)
+        if not self.return_state:
+            return output
+        return [output, *((batch_size, size) for size in self.state_size)]
+
+    def compute_mask(self, sequences, previous_mask=None):
+        return self._masks(previous_mask, 1)
+
+    def get_config(self):
+        cells = [keras.layers.serialize(cell) for cell in self.cells]
+        return super().get_config() | {
+            "cell": cells if len(cells) > 1 else cells[0],
+            "go_backwards": self.go_backwards,
+            "zero_output_for_mask": self.zero_output_for_mask,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        cell = config["cell"]
+        if isinstance(cell, list):
+            cell = [keras.layers.deserialize(each) for each in cell]
+        else:
+            cell = keras.layers.deserialize(cell)
+        return cls(**config | {"cell": cell})
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Bidirectional(_Driver):
+    """Walks a cell along time both ways, in one loop.
+
+    Each step multiplies the states of both directions by both kernels in one batched product. The
+    backward direction has weights of its own. Equals `keras.layers.Bidirectional` over
+    `keras.layers.RNN`. Deep networks are made of several such layers with `return_sequences`.
+
+    Args:
+        cell: a cell of `zoo.cells`, for the forward direction; the other is made from its config.
+        merge_mode: how the outputs become one: "concat", "sum", "mul", "ave" (the mean), or None
+            for a list of both.
+        return_sequences, return_state, stateful, unroll: as in `Recurrent`. In a sequence, the
+            outputs of masked steps are 0, as Keras has it.
+
+    Call arguments: as of `Recurrent`; `initial_state` holds the states of the forward direction,
+    then those of the backward one.
+
+    Returns:
+        `(batch, time, n)` or `(batch, n)`, each step's outputs of both directions in the place of
+        their input; with `return_state` a list of it and the states, forward ones first.
+
+    Raises:
+        ValueError: as for `Recurrent`, or if `merge_mode` is unknown.
+    """
+
+    def __init__(self, cell, merge_mode="concat", **kwargs):
+        if merge_mode not in MERGE_MODES:
+            raise ValueError(f"merge_mode must be one of {MERGE_MODES}, got {merge_mode!r}")
+        cells = [cell]
+        if isinstance(cell, Cell):
+            backward = cell.get_config() | {"name": f"{cell.name}_backward"}
+            cells.append(type(cell).from_config(backward))
+        super().__init__(cells, **kwargs)
+        self.merge_mode = merge_mode
+        self.zero_output_for_mask = self.return_sequences
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        for cell in self.cells:
+            if not cell.built:
+                cell.build((sequences_shape[0], sequences_shape[2]))
+        self._build_states(sequences_shape[0])
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: sequences_shape[2]})
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        x, mask = self._along_time(sequences, mask)
+        batch_size = ops.shape(sequences)[0]
+        states = self._first_states(batch_size, initial_state)
+        forward, backward = self.cells
+        if mask is not None:
+            mask = ops.stack([mask, ops.flip(mask, 0)], axis=1)
+        projected = [forward.project(x, training), backward.project(ops.flip(x, 0), training)]
+        count = len(forward.state_size)
+        output, states = self._walk(
+            forward,
+            _stacked([cell.params() for cell in self.cells]),
+            _stacked([cell.constants(batch_size, training) for cell in self.cells]),
+            ops.stack(projected, axis=1),
+            [ops.stack(pair) for pair in zip(states[:count], states[count:], strict=True)],
+            mask,
+            every_output=self.return_sequences,
+        )
+        if self.return_sequences:
+            outputs = [output[:, 0], ops.flip(output[:, 1], 0)]
+        else:
+            outputs = [output[0], output[1]]
+        outputs = [_batch_first(output) for output in outputs]
+        states = [state[direction] for direction in (0, 1) for state in states]
+        return self._returned(self._merged(*outputs), states)
+
+    def _merged(self, forward, backward):
+        match self.merge_mode:
+            case "concat":
+                return [ops.concatenate([forward, backward], axis=-1)]
+            case "sum":
+                return [forward + backward]
+            case "mul":
+                return [forward * backward]
+            case "ave":
+                return [(forward + backward) / 2]
+        return [forward, backward]
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch_size, length, _ = sequences_shape
+        size = self.cells[0].output_size * (2 if self.merge_mode == "concat" else 1)
+        output = (batch_size, length, size) if self.return_sequences else (batch_size, size)
+        outputs = [output] * (1 if self.merge_mode else 2)
+        if self.return_state:
+            return outputs + [(batch_size, size) for size in self.state_size]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def compute_mask(self, sequences, previous_mask=None):
+        return self._masks(previous_mask, 1 if self.merge_mode else 2)
+
+    def get_config(self):
+        return super().get_config() | {
+            "cell": keras.layers.serialize(self.cells[0]),
+            "merge_mode": self.merge_mode,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"cell": keras.layers.deserialize(config["cell"])})
+
+
+def _stacked(dicts):
+    """One dict of both directions' tensors, with an axis more in front."""
+    first, second = dicts
+    return {name: ops.stack([first[name], second[name]]) for name in first}
+
+
+def _batch_first(output):
+    """`(time, batch, n)` to `(batch, time, n)`; a last output is as it should be."""
+    return ops.transpose(output, (1, 0, 2)) if len(output.shape) == 3 else output
