@@ -3,14 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.arguments import positive_integer
 from zoo.cells.products import product
-
-
-def positive_integer(name, value):
-    """Returns `value` if it is an integer of at least 1, or raises a ValueError that names it."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a positive integer, got {value!r}")
-    return value
 
 
 def _rate(name, value):

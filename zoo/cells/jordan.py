@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.cells.cell import Cell, dropped, positive_integer
+from zoo.arguments import positive_integer
+from zoo.cells.cell import Cell, dropped
 from zoo.cells.products import product
 
 
@@ -62,8 +63,8 @@ class JordanCell(Cell):
         self.output_activation = keras.activations.get(output_activation)
         self.decay = float(decay)
         self.teacher_forcing = teacher_forcing
-        self.state_size = [outputs]
-        self.output_size = outputs
+        self.state_size = [self.outputs]
+        self.output_size = self.outputs
         self.step_reads_state = not teacher_forcing or self.decay > 0
 
     def build(self, input_shape):

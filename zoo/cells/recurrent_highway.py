@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.cells.cell import Cell, dropped, positive_integer
+from zoo.arguments import positive_integer
+from zoo.cells.cell import Cell, dropped
 from zoo.cells.products import product
 from zoo.initializers import StackedInitializer
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import keras
 from keras import ops
 
+from zoo.arguments import positive_integer
 from zoo.initializers import StackedInitializer
 
 GATES = ("transform", "carry")
@@ -171,10 +172,8 @@ class HighwayStack(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
-            raise ValueError(f"depth must be a positive integer, got {depth!r}")
         self.supports_masking = True
-        self.depth = depth
+        self.depth = positive_integer("depth", depth)
         self.activation = keras.activations.get(activation)
         self.gate = gate
         self.initial_gate_bias = _initial_gate_bias(gate, gate_bias)

@@ -1,5 +1,7 @@
 """Drivers: cells walked along time, one way or both ways."""
 
+from itertools import pairwise
+
 import keras
 from keras import ops
 
@@ -41,7 +43,7 @@ class _Driver(keras.layers.Layer):
         self.stateful = stateful
         self.unroll = unroll
         self.supports_masking = True
-        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self._features = None
         self._states = None
 
     @property
@@ -67,7 +69,13 @@ class _Driver(keras.layers.Layer):
             ):
                 variable.assign(state)
 
-    def _build_states(self, batch_size):
+    def _build(self, sequences_shape, cells):
+        """Builds the cells that read the sequences, and the states of a stateful layer."""
+        self._check_shape(sequences_shape)
+        batch_size, _, self._features = sequences_shape
+        for cell in cells:
+            if not cell.built:
+                cell.build((batch_size, self._features))
         if not self.stateful or self._states is not None:
             return
         if batch_size is None:
@@ -82,11 +90,21 @@ class _Driver(keras.layers.Layer):
             ]
         )
 
-    def _first_states(self, batch_size, initial_state):
+    def _check_shape(self, shape):
+        if len(shape) != 3 or self._features not in (None, shape[2]):
+            raise ValueError(
+                f"sequences must have the shape (batch, time, {self._features or 'features'}), "
+                f"got {tuple(shape)}"
+            )
+        if shape[1] == 0:
+            raise ValueError(f"sequences must have at least one step, got shape {tuple(shape)}")
+
+    def _first_states(self, inputs, initial_state):
         """Returns the states that a call starts from, after a look at those that were given."""
+        batch_size = inputs.shape[0]
         if initial_state is None:
             if not self.stateful:
-                return self.get_initial_state(batch_size)
+                return self.get_initial_state(ops.shape(inputs)[0])
             if batch_size != self.states[0].shape[0]:
                 raise ValueError(
                     f"sequences: a stateful layer built for a batch of {self.states[0].shape[0]} "
@@ -105,9 +123,8 @@ class _Driver(keras.layers.Layer):
 
     def _along_time(self, sequences, mask):
         """Returns sequences and mask with the time first, after a look at their shapes."""
+        self._check_shape(sequences.shape)
         batch_size, length, _ = sequences.shape
-        if length == 0:
-            raise ValueError(f"sequences must have a step at least, got shape {sequences.shape}")
         if self.unroll and length is None:
             raise ValueError(
                 f"unroll=True needs sequences of a known length, got shape {tuple(sequences.shape)}"
@@ -124,12 +141,22 @@ class _Driver(keras.layers.Layer):
         return sequences, ops.transpose(mask)[..., None]
 
     def _walk(self, cell, params, constants, projected, states, mask, every_output):
-        """Walks one step along the time; without a loop if no step depends on the one before."""
-        if mask is None and not cell.step_reads_state:
-            output, states = cell.step(params, constants, projected, states)
-            return output if every_output else output[-1], [state[-1] for state in states]
+        """Walks a cell along time; its step takes all steps at once if it reads no state."""
+
+        def step(params, projected, states):
+            return cell.step(params, constants, projected, states)
+
+        if not cell.step_reads_state:
+            projected, _ = step(params, projected, states)
+            if mask is None:
+                return projected if every_output else projected[-1], states
+
+            # What is left of the loop repeats outputs where the mask is False.
+            def step(params, projected, states):
+                return projected, states
+
         return walk(
-            lambda params, projected, states: cell.step(params, constants, projected, states),
+            step,
             params,
             projected,
             states,
@@ -215,18 +242,15 @@ class Recurrent(_Driver):
         self.zero_output_for_mask = zero_output_for_mask
 
     def build(self, sequences_shape, initial_state_shape=None):
-        shape = (sequences_shape[0], sequences_shape[2])
-        for cell in self.cells:
+        for below, cell in pairwise(self.cells):
             if not cell.built:
-                cell.build(shape)
-            shape = (sequences_shape[0], cell.output_size)
-        self._build_states(sequences_shape[0])
-        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: sequences_shape[2]})
+                cell.build((sequences_shape[0], below.output_size))
+        self._build(sequences_shape, self.cells[:1])
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         x, mask = self._along_time(sequences, mask)
         batch_size = ops.shape(sequences)[0]
-        states = self._first_states(batch_size, initial_state)
+        states = self._first_states(sequences, initial_state)
         if self.go_backwards:
             x, mask = ops.flip(x, 0), None if mask is None else ops.flip(mask, 0)
         last_states: list = []
@@ -253,11 +277,22 @@ class Recurrent(_Driver):
 
         Returns:
             The output `(batch, output_size)`, and the list of states.
+
+        Raises:
+            ValueError: if inputs or states have other shapes, or the layer goes backwards or is
+                stateful.
         """
+        if self.go_backwards or self.stateful:
+            raise ValueError("step: a layer with go_backwards or stateful has no single steps")
+        x = ops.cast(ops.convert_to_tensor(inputs), self.compute_dtype)
+        if len(x.shape) != 2 or self._features not in (None, x.shape[1]):
+            raise ValueError(
+                f"inputs must have the shape (batch, {self._features or 'features'}), "
+                f"got {tuple(x.shape)}"
+            )
         if not self.built:
-            self.build((None, None, inputs.shape[-1]))
-        x = ops.cast(inputs, self.compute_dtype)
-        states = self._first_states(ops.shape(x)[0], states)
+            self.build((x.shape[0], None, x.shape[1]))
+        states = self._first_states(x, states)
         new_states: list = []
         for cell in self.cells:
             count = len(cell.state_size)
@@ -332,16 +367,12 @@ class Bidirectional(_Driver):
         self.zero_output_for_mask = self.return_sequences
 
     def build(self, sequences_shape, initial_state_shape=None):
-        for cell in self.cells:
-            if not cell.built:
-                cell.build((sequences_shape[0], sequences_shape[2]))
-        self._build_states(sequences_shape[0])
-        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: sequences_shape[2]})
+        self._build(sequences_shape, self.cells)
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         x, mask = self._along_time(sequences, mask)
         batch_size = ops.shape(sequences)[0]
-        states = self._first_states(batch_size, initial_state)
+        states = self._first_states(sequences, initial_state)
         forward, backward = self.cells
         if mask is not None:
             mask = ops.stack([mask, ops.flip(mask, 0)], axis=1)

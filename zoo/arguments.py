@@ -1,0 +1,18 @@
+"""Checks of arguments that several layers take."""
+
+import operator
+
+
+def positive_integer(name, value):
+    """Returns `value` as an int.
+
+    Raises:
+        ValueError: if it is not an integer of at least 1; the error names the argument.
+    """
+    try:
+        integer = operator.index(value)
+    except TypeError:
+        integer = 0
+    if isinstance(value, bool) or integer < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return integer
