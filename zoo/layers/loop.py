@@ -32,7 +32,19 @@ def unmasked(step):
     return unmasked_step
 
 
-def walk(step, params, projected, states, output_size, *, mask, every_output, zero_output, unroll):
+def walk(
+    step,
+    params,
+    projected,
+    states,
+    output_size,
+    *,
+    mask,
+    every_output,
+    zero_output,
+    unroll,
+    training,
+):
     """Walks a step along the first axis of `projected`.
 
     Args:
@@ -45,6 +57,7 @@ def walk(step, params, projected, states, output_size, *, mask, every_output, ze
         every_output: whether the outputs of all steps are asked for, or the last one alone.
         zero_output: whether the output of a masked step is 0.
         unroll: whether to write out all steps, of a number that is known.
+        training: whether a gradient will be asked for; without, one costs more.
 
     Returns:
         `(time, ..., batch, output_size)`, or `(..., batch, output_size)` of the last step, and the
@@ -70,7 +83,9 @@ def walk(step, params, projected, states, output_size, *, mask, every_output, ze
     if keras.backend.backend() == "tensorflow":
         from zoo.layers.tensorflow_loop import walk as walk_in_tensorflow
 
-        last, outputs = walk_in_tensorflow(advance, params, projected, mask, carry, every_output)
+        last, outputs = walk_in_tensorflow(
+            advance, params, projected, mask, carry, every_output, training
+        )
         return (outputs if every_output else last[0]), last[1:]
 
     def body(carry, xs):

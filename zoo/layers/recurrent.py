@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.cells import Cell
+from zoo.layers.batch_parts import in_parts
 from zoo.layers.loop import walk
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
@@ -43,6 +44,8 @@ class _Driver(keras.layers.Layer):
         self.stateful = stateful
         self.unroll = unroll
         self.supports_masking = True
+        # XLA on a CPU makes the loop slower, and takes seconds for each new shape.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         self._features = None
         self._states = None
 
@@ -140,7 +143,33 @@ class _Driver(keras.layers.Layer):
             )
         return sequences, ops.transpose(mask)[..., None]
 
-    def _walk(self, cell, params, constants, projected, states, mask, every_output):
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        x, mask = self._along_time(sequences, mask)
+        states = self._first_states(sequences, initial_state)
+        masks = [] if mask is None else [mask]
+
+        def run(tensors):
+            x, *states = tensors
+            mask = states.pop() if masks else None
+            return self._run(x, mask, states, training)
+
+        results = in_parts(run, [x, *states, *masks])
+        count = len(results) - len(states)
+        outputs, states = results[:count], results[count:]
+        if self.return_sequences:
+            outputs = [ops.transpose(output, (1, 0, 2)) for output in outputs]
+        if self.stateful:
+            for variable, state in zip(self.states, states, strict=True):
+                variable.assign(state)
+        if self.return_state:
+            return [*outputs, *states]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _run(self, x, mask, states, training):
+        """Returns the outputs, then the last states, all with the time first."""
+        raise NotImplementedError
+
+    def _walk(self, cell, params, constants, projected, states, mask, every_output, training):
         """Walks a cell along time; its step takes all steps at once if it reads no state."""
 
         def step(params, projected, states):
@@ -165,16 +194,8 @@ class _Driver(keras.layers.Layer):
             every_output=every_output,
             zero_output=self.zero_output_for_mask,
             unroll=self.unroll,
+            training=training,
         )
-
-    def _returned(self, outputs, states):
-        """Keeps the states of a stateful layer, and returns what was asked for."""
-        if self.stateful:
-            for variable, state in zip(self.states, states, strict=True):
-                variable.assign(state)
-        if not self.return_state:
-            return outputs[0] if len(outputs) == 1 else outputs
-        return [*outputs, *states]
 
     def _masks(self, mask, outputs):
         """The masks of what a call returns."""
@@ -247,10 +268,7 @@ class Recurrent(_Driver):
                 cell.build((sequences_shape[0], below.output_size))
         self._build(sequences_shape, self.cells[:1])
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
-        x, mask = self._along_time(sequences, mask)
-        batch_size = ops.shape(sequences)[0]
-        states = self._first_states(sequences, initial_state)
+    def _run(self, x, mask, states, training):
         if self.go_backwards:
             x, mask = ops.flip(x, 0), None if mask is None else ops.flip(mask, 0)
         last_states: list = []
@@ -259,14 +277,15 @@ class Recurrent(_Driver):
             x, new_states = self._walk(
                 cell,
                 cell.params(),
-                cell.constants(batch_size, training),
+                cell.constants(ops.shape(x)[1], training),
                 cell.project(x, training),
                 states[:count],
                 mask,
                 every_output=self.return_sequences or cell is not self.cells[-1],
+                training=training,
             )
             states, last_states = states[count:], last_states + new_states
-        return self._returned([_batch_first(x)], last_states)
+        return [x, *last_states]
 
     def step(self, inputs, states=None):
         """Takes one step, for streams: feed one input, keep the states for the next.
@@ -369,10 +388,7 @@ class Bidirectional(_Driver):
     def build(self, sequences_shape, initial_state_shape=None):
         self._build(sequences_shape, self.cells)
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
-        x, mask = self._along_time(sequences, mask)
-        batch_size = ops.shape(sequences)[0]
-        states = self._first_states(sequences, initial_state)
+    def _run(self, x, mask, states, training):
         forward, backward = self.cells
         if mask is not None:
             mask = ops.stack([mask, ops.flip(mask, 0)], axis=1)
@@ -381,19 +397,18 @@ class Bidirectional(_Driver):
         output, states = self._walk(
             forward,
             _stacked([cell.params() for cell in self.cells]),
-            _stacked([cell.constants(batch_size, training) for cell in self.cells]),
+            _stacked([cell.constants(ops.shape(x)[1], training) for cell in self.cells]),
             ops.stack(projected, axis=1),
             [ops.stack(pair) for pair in zip(states[:count], states[count:], strict=True)],
             mask,
             every_output=self.return_sequences,
+            training=training,
         )
         if self.return_sequences:
             outputs = [output[:, 0], ops.flip(output[:, 1], 0)]
         else:
             outputs = [output[0], output[1]]
-        outputs = [_batch_first(output) for output in outputs]
-        states = [state[direction] for direction in (0, 1) for state in states]
-        return self._returned(self._merged(*outputs), states)
+        return [*self._merged(*outputs), *(state[way] for way in (0, 1) for state in states)]
 
     def _merged(self, forward, backward):
         match self.merge_mode:
@@ -434,8 +449,3 @@ def _stacked(dicts):
     """One dict of both directions' tensors, with an axis more in front."""
     first, second = dicts
     return {name: ops.stack([first[name], second[name]]) for name in first}
-
-
-def _batch_first(output):
-    """`(time, batch, n)` to `(batch, time, n)`; a last output is as it should be."""
-    return ops.transpose(output, (1, 0, 2)) if len(output.shape) == 3 else output

@@ -7,14 +7,14 @@ one large product. It also multiplies by kernels that were transposed once, wher
 product would transpose them at every step.
 
 A step runs once forwards and once more backwards, where its products are not made again: their
-results are kept. Several steps are written out in each turn of the loop, a number that does not
-depend on the length.
+results are kept. Outside of training nothing is kept, and a gradient is TensorFlow's own.
 """
 
 import tensorflow as tf
 
 from zoo.cells.products import matmul, products_made_by
 
+# Steps that are written out in each turn of a loop.
 STEPS_A_TURN = 4
 
 
@@ -69,17 +69,20 @@ def written(arrays, t, values):
     return [array.write(t, value) for array, value in zip(arrays, values, strict=True)]
 
 
-def walk(advance, params, projected, mask, carry, every_output):
+def walk(advance, params, projected, mask, carry, every_output, training):
     """Walks `advance` along the first axis of `projected`.
 
     Args:
         advance: `(params, projected, mask, carry) -> carry`; the first of a carry is the output.
         params, projected, mask, carry: as in `zoo.layers.loop.walk`.
-        every_output: whether to keep the outputs of all steps.
+        every_output: whether to return the outputs of all steps.
+        training: whether to keep what the gradient needs.
 
     Returns:
         The last carry, and the outputs `(time, ..., size)`, None unless `every_output`.
     """
+    if not training:
+        return _inferred(advance, params, projected, mask, carry, every_output)
     length = tf.shape(projected)[0]
     names = list(params)
     # Without a mask no step reads the output before it: it need not be kept.
@@ -209,3 +212,18 @@ def walk(advance, params, projected, mask, carry, every_output):
 
     *last, outputs = (*run(projected, *params.values(), *carry), None)[: len(carry) + 1]
     return last, outputs
+
+
+def _inferred(advance, params, projected, mask, carry, every_output):
+    """Walks without keeping anything but the outputs that are asked for."""
+    length, steps = tf.shape(projected)[0], unstacked(projected)
+    masks = None if mask is None else unstacked(mask)
+
+    def turn(t, variables):
+        carry, outputs = variables
+        carry = advance(params, steps.read(t), None if masks is None else masks.read(t), carry)
+        return carry, written(outputs, t, carry[:1]) if every_output else []
+
+    outputs = [empty(length, carry[0])] if every_output else []
+    carry, outputs = repeat(length, turn, (carry, outputs))
+    return carry, outputs[0].stack() if every_output else None

@@ -1,0 +1,43 @@
+"""A batch in parts that are computed side by side, one a core, where TensorFlow walks a loop.
+
+The operations of one step are too small for two cores to share, and each waits for the one before:
+a loop keeps one core busy. Loops over the halves of a batch do not wait for one another.
+"""
+
+import os
+from itertools import pairwise
+
+import keras
+
+# A part has at least so many rows, where their number is known.
+ROWS_A_PART = 8
+MOST_PARTS = 4
+
+
+def in_parts(function, tensors):
+    """Returns what `function` returns, computed for parts of the batch.
+
+    Args:
+        function: from a list of tensors to a list of tensors.
+        tensors: a list; the batch is the last axis but one of each, and of each that is returned.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function(tensors)
+    import tensorflow as tf
+
+    batch_size = tensors[0].shape[-2]
+    threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count() or 1
+    rows = MOST_PARTS if batch_size is None else max(1, batch_size // ROWS_A_PART)
+    count = min(threads, rows, MOST_PARTS)
+    if count == 1 or tf.config.list_logical_devices("GPU"):
+        return function(tensors)
+
+    @tf.custom_gradient
+    def cut(tensor):
+        """Cuts a tensor in parts; the gradient of a slice would be as large as the whole."""
+        bounds = [tf.shape(tensor)[-2] * i // count for i in range(count + 1)]
+        parts = [tensor[..., a:b, :] for a, b in pairwise(bounds)]
+        return parts, lambda *d_parts: tf.concat(d_parts, axis=-2)
+
+    results = [function(list(part)) for part in zip(*map(cut, tensors), strict=True)]
+    return [tf.concat(parts, axis=-2) for parts in zip(*results, strict=True)]
