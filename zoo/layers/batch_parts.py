@@ -35,7 +35,9 @@ def in_parts(function, tensors):
     @tf.custom_gradient
     def cut(tensor):
         """Cuts a tensor in parts; the gradient of a slice would be as large as the whole."""
-        bounds = [tf.shape(tensor)[-2] * i // count for i in range(count + 1)]
+        # Known sizes stay known: gradients of operations on them are shorter.
+        rows = tf.shape(tensor)[-2] if batch_size is None else batch_size
+        bounds = [rows * i // count for i in range(count + 1)]
         parts = [tensor[..., a:b, :] for a, b in pairwise(bounds)]
         return parts, lambda *d_parts: tf.concat(d_parts, axis=-2)
 

@@ -52,7 +52,7 @@ def repeat(length, turn, variables):
 
 def empty(length, like):
     """An array of `length` tensors of the shape and dtype of one, to be written once each."""
-    return tf.TensorArray(like.dtype, length, element_shape=like.shape)
+    return tf.TensorArray(like.dtype, length, element_shape=like.shape, clear_after_read=False)
 
 
 def unstacked(tensor):
@@ -81,28 +81,81 @@ def walk(advance, params, projected, mask, carry, every_output, training):
     Returns:
         The last carry, and the outputs `(time, ..., size)`, None unless `every_output`.
     """
-    if not training:
-        return _inferred(advance, params, projected, mask, carry, every_output)
+    one = _trained if training else _inferred
+    return one(advance, params, projected, mask, carry, every_output)
+
+
+def _trained(advance, params, projected, mask, carry, every_output):
+    """Walks and keeps what the gradient above needs."""
     length = tf.shape(projected)[0]
     names = list(params)
     # Without a mask no step reads the output before it: it need not be kept.
     unread = 0 if mask is not None else 1
     masks = None if mask is None else unstacked(mask)
+    kernels: list[str] = []
 
     def mask_of(t):
         return None if masks is None else masks.read(t)
 
-    # One step, of which nothing is used, tells which params are kernels and what is to be kept.
-    kernels, products = [], []
+    def with_products(params, x, mask, carry):
+        """Advances, and returns the results of all products besides."""
+        products = []
 
-    def look(x, kernel):
+        def multiply(x, kernel):
+            products.append(matmul(x, kernel))
+            return products[-1]
+
+        with products_made_by(multiply):
+            return advance(params, x, mask, carry), products
+
+    def step_gradient(params, turned, x, mask, before, products, d_after):
+        """Returns the gradients of one step, and both factors of the gradient of each kernel."""
+        results, factors, d_products = iter(products), [], {}
+
+        def multiply(x, kernel):
+            index = len(factors)
+            factors.append(x)
+
+            @tf.custom_gradient
+            def known(x):
+                def gradient(d):
+                    d_products[index] = d
+                    return matmul(d, turned[kernels[index]])
+
+                return next(results), gradient
+
+            return known(x)
+
+        sources = [x, *before, *(params[name] for name in names if name not in kernels)]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(sources)
+            with products_made_by(multiply):
+                after = advance(params, x, mask, [None] * unread + before)
+        d_x, *d_others = tape.gradient(
+            after,
+            sources,
+            output_gradients=d_after,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        d_before, d_others = d_others[: len(before)], d_others[len(before) :]
+        return d_x, d_before, d_others, factors, [d_products[i] for i in range(len(factors))]
+
+    # A first look at one step, of which no result is used: which params are kernels, and which
+    # factors need not be kept because they are kept already.
+    def note(x, kernel):
         kernels.append(next(name for name in names if params[name] is kernel))
-        products.append(matmul(x, kernel))
-        return products[-1]
+        return matmul(x, kernel)
 
-    with products_made_by(look):
-        advance(params, projected[0], None if mask is None else mask[0], carry)
-    others = [name for name in names if name not in kernels]
+    first, first_mask = projected[0], None if mask is None else mask[0]
+    with products_made_by(note):
+        advance(params, first, first_mask, carry)
+    _, first_products = with_products(params, first, first_mask, carry)
+    turned = {name: transposed(params[name]) for name in kernels}
+    d_x, _, _, factors, d_products = step_gradient(
+        params, turned, first, first_mask, carry[unread:], first_products, carry
+    )
+    state_of = [next((i for i, s in enumerate(carry[unread:]) if s is f), None) for f in factors]
+    is_d_x = [d is d_x for d in d_products]
 
     @tf.custom_gradient
     def run(projected, *flat):
@@ -111,107 +164,95 @@ def walk(advance, params, projected, mask, carry, every_output, training):
         steps = unstacked(projected)
 
         def forwards(t, variables):
-            carry, outputs, carries, kept = variables
-            made = []
+            carry, outputs, states, products = variables
+            after, new_products = with_products(params, steps.read(t), mask_of(t), carry)
+            outputs = written(outputs, t, after[:1]) if every_output else []
+            return (
+                after,
+                outputs,
+                written(states, t, carry[unread:]),
+                written(products, t, new_products),
+            )
 
-            def multiply(x, kernel):
-                made.append(matmul(x, kernel))
-                return made[-1]
-
-            with products_made_by(multiply):
-                after = advance(params, steps.read(t), mask_of(t), carry)
-            carries, kept = written(carries, t, carry[unread:]), written(kept, t, made)
-            return after, written(outputs, t, after[:1]) if every_output else [], carries, kept
-
-        last, outputs, carries, kept = repeat(
+        last, outputs, states, products = repeat(
             length,
             forwards,
             (
                 carry,
                 [empty(length, carry[0])] if every_output else [],
                 [empty(length, state) for state in carry[unread:]],
-                [empty(length, product) for product in products],
+                [empty(length, product) for product in first_products],
             ),
         )
 
         def gradient(*upstream):
-            d_last = list(upstream[: len(carry)])
             d_outputs = unstacked(upstream[-1])
-            nothing = tf.zeros_like(carry[0])
+            no_output = [tf.zeros_like(carry[0])] * unread
             turned = {name: transposed(params[name]) for name in kernels}
 
             def backwards(i, variables):
-                d_carry, d_others, d_projected, factors, d_products = variables
+                d_after, d_others, d_projected, factors, d_products = variables
                 t = length - 1 - i
-                before, x = [state.read(t) for state in carries], steps.read(t)
                 if every_output:
                     d_output = d_outputs.read(t)
-                    d_carry = [d_output if unread else d_carry[0] + d_output, *d_carry[1:]]
-                results = iter([product.read(t) for product in kept])
-                made: list = []
-                d_made: dict = {}
-
-                def multiply(x, kernel):
-                    index = len(made)
-                    made.append(x)
-
-                    @tf.custom_gradient
-                    def known(x):
-                        def gradient(d):
-                            d_made[index] = d
-                            return matmul(d, turned[kernels[index]])
-
-                        return next(results), gradient
-
-                    return known(x)
-
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    sources = [*before, x, *(params[name] for name in others)]
-                    tape.watch(sources)
-                    with products_made_by(multiply):
-                        after = advance(params, x, mask_of(t), [None] * unread + before)
-                gradients = tape.gradient(
-                    after,
-                    sources,
-                    output_gradients=d_carry,
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                    d_after = [d_output if unread else d_after[0] + d_output, *d_after[1:]]
+                d_x, d_before, d_new_others, new_factors, d_new_products = step_gradient(
+                    params,
+                    turned,
+                    steps.read(t),
+                    mask_of(t),
+                    [state.read(t) for state in states],
+                    [product.read(t) for product in products],
+                    d_after,
                 )
-                d_before = [nothing] * unread + gradients[: len(before)]
-                d_x = gradients[len(before)]
-                d_new_others = gradients[len(before) + 1 :]
+                new_factors = [f for f, i in zip(new_factors, state_of, strict=True) if i is None]
+                d_new_products = [
+                    d for d, is_x in zip(d_new_products, is_d_x, strict=True) if not is_x
+                ]
                 return (
-                    d_before,
+                    no_output + d_before,
                     [a + b for a, b in zip(d_others, d_new_others, strict=True)],
                     d_projected.write(t, d_x),
-                    written(factors, t, made),
-                    written(d_products, t, [d_made[j] for j in range(len(made))]),
+                    written(factors, t, new_factors),
+                    written(d_products, t, d_new_products),
                 )
 
-            d_carry, d_others, d_projected, factors, d_products = repeat(
+            d_first, d_others, d_projected, kept_factors, d_kept = repeat(
                 length,
                 backwards,
                 (
-                    d_last,
-                    [tf.zeros_like(params[name]) for name in others],
+                    list(upstream[: len(carry)]),
+                    [tf.zeros_like(params[name]) for name in names if name not in kernels],
                     empty(length, projected[0]),
-                    [tf.TensorArray(x.dtype, length) for x in products],
-                    [empty(length, product) for product in products],
+                    [empty(length, f) for f, i in zip(factors, state_of, strict=True) if i is None],
+                    [
+                        empty(length, d)
+                        for d, is_x in zip(d_products, is_d_x, strict=True)
+                        if not is_x
+                    ],
                 ),
             )
+            d_projected = d_projected.stack()
+            others = [name for name in names if name not in kernels]
             d_params = dict(zip(others, d_others, strict=True))
-            for name, factor, d_product in zip(kernels, factors, d_products, strict=True):
-                d_kernel = matmul(
-                    transposed(rows_of(tf.cast(factor.stack(), params[name].dtype))),
-                    rows_of(tf.cast(d_product.stack(), params[name].dtype)),
-                )
+            kept_factors, d_kept = iter(kept_factors), iter(d_kept)
+            for name, i, is_x in zip(kernels, state_of, is_d_x, strict=True):
+                factor = (next(kept_factors) if i is None else states[i]).stack()
+                d_product = d_projected if is_x else next(d_kept).stack()
+                d_kernel = kernel_gradient(factor, d_product, params[name].dtype)
                 d_params[name] = d_params[name] + d_kernel if name in d_params else d_kernel
-            return (d_projected.stack(), *(d_params[name] for name in names), *d_carry)
+            return (d_projected, *(d_params[name] for name in names), *d_first)
 
-        result = (*last, outputs[0].stack()) if every_output else tuple(last)
-        return result, gradient
+        return ((*last, outputs[0].stack()) if every_output else tuple(last)), gradient
 
     *last, outputs = (*run(projected, *params.values(), *carry), None)[: len(carry) + 1]
     return last, outputs
+
+
+def kernel_gradient(factors, d_products, dtype):
+    """The gradient of a kernel, from all steps' factors and gradients of products."""
+    factors, d_products = rows_of(tf.cast(factors, dtype)), rows_of(tf.cast(d_products, dtype))
+    return matmul(transposed(factors), d_products)
 
 
 def _inferred(advance, params, projected, mask, carry, every_output):
