@@ -110,7 +110,9 @@ def _trained(advance, params, projected, mask, carry, every_output):
 
     def step_gradient(params, turned, x, mask, before, products, d_after):
         """Returns the gradients of one step, and both factors of the gradient of each kernel."""
-        results, factors, d_products = iter(products), [], {}
+        results = iter(products)
+        factors: list = []
+        d_products: dict = {}
 
         def multiply(x, kernel):
             index = len(factors)
