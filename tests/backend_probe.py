@@ -7,11 +7,20 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from conformance import LAYERS, random_input, random_layer, randomize, value
+from conformance import (
+    LAYERS,
+    PLAIN_CELLS,
+    make_cell,
+    random_cell,
+    random_input,
+    random_layer,
+    randomize,
+    value,
+)
 from keras import layers
 
 import zoo
-from zoo.layers import Highway, HighwayStack
+from zoo.layers import Bidirectional, Highway, HighwayStack, Recurrent
 from zoo.models.classifying import compile_classifier
 
 
@@ -53,14 +62,53 @@ def masked_outputs():
     }
 
 
+def recurrent_outputs():
+    """What the table does not show of the drivers: masks, both directions, states, streaming."""
+    x, mask = random_input((7, 6)), np.arange(14).reshape(2, 7) % 3 > 0
+    results = {}
+    for name in PLAIN_CELLS:
+        options = {"return_sequences": True, "return_state": True}
+        layer = Recurrent(random_cell(name, 6), go_backwards=True, **options)
+        results[f"{name} backwards"] = layer(x, mask=mask)
+        layer = Recurrent(random_cell(name, 6), stateful=True, **options)
+        results[f"{name} stateful"] = [y for part in (x[:, :3], x[:, 3:]) for y in layer(part)]
+        output, states = Recurrent(random_cell(name, 6)).step(x[:, 0])
+        results[f"{name} step"] = [output, *states]
+        both = Bidirectional(make_cell(name), **options)
+        both.build(x.shape)
+        results[f"{name} both"] = randomize(both)(x, mask=mask)
+    return {f"{key} {i}": value(y) for key, ys in results.items() for i, y in enumerate(ys)}
+
+
+def moves_of(model, x, y):
+    """How far a step of plain gradient descent moves each weight, which shows its gradient."""
+    before = [np.array(value(variable)) for variable in model.weights]
+    model.fit(x, y, verbose=0)
+    return {
+        f"{i} {variable.name}": value(variable) - before[i]
+        for i, variable in enumerate(model.weights)
+    }
+
+
 def moves_of_one_step():
-    """Plain gradient descent, so that how far a weight has moved shows its gradient."""
     model = randomize(zoo.build("highway_classifier", depth=3, units=6, input_shape=(4, 4)))
     compile_classifier(model, keras.optimizers.SGD(1.0))
-    before = {variable.path: np.array(value(variable)) for variable in model.weights}
     pictures = np.random.default_rng(3).integers(0, 256, (8, 4, 4), dtype=np.uint8)
-    model.fit(pictures, np.arange(8), verbose=0)
-    return {variable.path: value(variable) - before[variable.path] for variable in model.weights}
+    return moves_of(model, pictures, np.arange(8))
+
+
+def moves_of_a_recurrent_step():
+    model = keras.Sequential(
+        [
+            keras.Input((None, 6)),
+            layers.Masking(9.0),
+            Bidirectional(make_cell("peephole"), return_sequences=True),
+            Recurrent([make_cell("highway"), make_cell("jordan"), make_cell("gru")]),
+        ]
+    )
+    randomize(model).compile(keras.optimizers.SGD(1.0), "mse")
+    x = np.insert(random_input((5, 6)), 2, 9.0, axis=1)
+    return moves_of(model, x, 10 * random_input((4,), seed=2))
 
 
 def main(folder, sha256):
@@ -74,6 +122,8 @@ def main(folder, sha256):
         layer_outputs,
         switched_off_outputs,
         masked_outputs,
+        recurrent_outputs,
         moves_of_one_step,
+        moves_of_a_recurrent_step,
     ):
         np.savez(folder / f"{backend}-{function.__name__}.npz", **function())

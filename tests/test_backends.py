@@ -59,7 +59,9 @@ def assert_same(results, expected, tolerance):
         np.testing.assert_allclose(results[name], expected[name], atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["layer_outputs", "switched_off_outputs", "masked_outputs"])
+@pytest.mark.parametrize(
+    "name", ["layer_outputs", "switched_off_outputs", "masked_outputs", "recurrent_outputs"]
+)
 def test_layers_give_the_same_outputs(probed, name):
     assert_same(probed(name), getattr(backend_probe, name)(), 1e-5)
 
@@ -81,8 +83,9 @@ def test_checkpoint_gives_the_same_logits(probed, checkpoint):
     np.testing.assert_allclose(logits, checkpoint[1], atol=1e-4)
 
 
-def test_training_step_moves_the_weights_alike(probed):
-    moves = probed("moves_of_one_step")
+@pytest.mark.parametrize("name", ["moves_of_one_step", "moves_of_a_recurrent_step"])
+def test_training_step_moves_the_weights_alike(probed, name):
+    moves = probed(name)
     for path, move in moves.items():
         assert np.abs(move).max() > 1e-3, path
-    assert_same(moves, backend_probe.moves_of_one_step(), 1e-5)
+    assert_same(moves, getattr(backend_probe, name)(), 1e-5)

@@ -103,7 +103,8 @@ def test_every_weight_is_trained(make, shape):
     layer = random_layer(make, shape)
     x = random_input(shape)
     with tf.GradientTape() as tape:
-        loss = keras.ops.sum(layer(x) * random_input(shape, seed=2))
+        y = layer(x)
+        loss = keras.ops.sum(y * random_input(y.shape[1:], seed=2))
     assert layer.trainable_variables
     gradients = tape.gradient(loss, [v.value for v in layer.trainable_variables])
     for variable, gradient in zip(layer.trainable_variables, gradients, strict=True):

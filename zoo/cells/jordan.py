@@ -38,7 +38,7 @@ class JordanCell(Cell):
     Weights: `kernel` W `(features, units)`, `recurrent_kernel` U `(outputs, units)`, `bias` b
     `(units,)`, `output_kernel` V `(units, outputs)`, `output_bias` d `(outputs,)`,
     `initial_output` `(outputs,)`, not trained with teacher forcing. State `(batch, outputs)`: c;
-    with teacher forcing the part of the context that is older than the previous output.
+    with teacher forcing the context of the last step.
 
     Raises:
         ValueError: if `units` or `outputs` is not a positive integer, `decay` is not in [0, 1), or
@@ -100,13 +100,12 @@ class JordanCell(Cell):
         context = states[0]
         if self.teacher_forcing:
             projected, previous = ops.split(projected, [self.units], axis=-1)
-            context = context + previous
+            context = self.decay * context + previous
         seen = product(dropped(context, constants), params["recurrent_kernel"])
         h = self.activation(projected + seen)
         y = product(h, params["output_kernel"]) + params.get("output_bias", 0)
         y = self.output_activation(y)
-        decayed = self.decay * context
-        return y, [decayed if self.teacher_forcing else decayed + y]
+        return y, [context if self.teacher_forcing else self.decay * context + y]
 
     def get_initial_state(self, batch_size=None):
         if self.teacher_forcing:

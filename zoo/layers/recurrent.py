@@ -1,6 +1,6 @@
 """Drivers: cells walked along time, one way or both ways."""
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import keras
 from keras import ops
@@ -113,7 +113,7 @@ class _Driver(keras.layers.Layer):
                     f"sequences: a stateful layer built for a batch of {self.states[0].shape[0]} "
                     f"got one of {batch_size}"
                 )
-            return [ops.convert_to_tensor(state) for state in self.states]
+            return [ops.copy(state) for state in self.states]
         given = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
         shapes = [tuple(state.shape) for state in given]
         expected = [(batch_size, size) for size in self.state_size]
@@ -176,13 +176,18 @@ class _Driver(keras.layers.Layer):
             return cell.step(params, constants, projected, states)
 
         if not cell.step_reads_state:
-            projected, _ = step(params, projected, states)
+            output, states_after = step(params, projected, states)
             if mask is None:
-                return projected if every_output else projected[-1], states
+                last = [state[-1] for state in states_after]
+                return output if every_output else output[-1], last
 
-            # What is left of the loop repeats outputs where the mask is False.
+            # What is left for a loop is to pass over the masked steps.
+            projected = ops.concatenate([output, *states_after], axis=-1)
+            sizes = list(accumulate([cell.output_size, *cell.state_size]))[:-1]
+
             def step(params, projected, states):
-                return projected, states
+                output, *states = ops.split(projected, sizes, axis=-1)
+                return output, states
 
         return walk(
             step,
