@@ -67,8 +67,9 @@ class GRUCell(ConvertibleCell):
 
     def params(self):
         if not self.reset_after:
-            gates, candidate = ops.split(self.recurrent_kernel, [2 * self.units], axis=-1)
-            return {"gates": self.as_factor(gates), "candidate": self.as_factor(candidate)}
+            kernel = self.as_factor(self.recurrent_kernel)
+            gates, candidate = ops.split(kernel, [2 * self.units], axis=-1)
+            return {"gates": gates, "candidate": candidate}
         params = super().params()
         return params | ({"bias": self.as_row(self.bias[1])} if self.use_bias else {})
 

@@ -61,7 +61,7 @@ class RecurrentHighwayCell(Cell):
         return projected + self.as_value(self.bias[0]) if self.use_bias else projected
 
     def params(self):
-        kernels = map(self.as_factor, ops.unstack(self.recurrent_kernel, self.depth))
+        kernels = ops.unstack(self.as_factor(self.recurrent_kernel), self.depth)
         params = {f"kernel_{i}": kernel for i, kernel in enumerate(kernels)}
         if self.use_bias:
             params |= {f"bias_{i}": self.as_row(self.bias[i]) for i in range(1, self.depth)}
