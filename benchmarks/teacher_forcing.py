@@ -35,7 +35,7 @@ def training_step(network, variables, inputs, labels):
     @tf.function(jit_compile=False)
     def train(inputs, labels):
         with tf.GradientTape() as tape:
-            outputs = network(inputs)
+            outputs = network(inputs, training=True)
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, outputs))
         return loss, tape.gradient(loss, variables)
 
