@@ -355,10 +355,9 @@ class Recurrent(_Driver):
 
 @keras.saving.register_keras_serializable("zoo")
 class Bidirectional(_Driver):
-    """Walks a cell along time both ways, in one loop.
+    """Walks a cell along time both ways, side by side.
 
-    Each step multiplies the states of both directions by both kernels in one batched product. The
-    backward direction has weights of its own. Equals `keras.layers.Bidirectional` over
+    The backward direction has weights of its own. Equals `keras.layers.Bidirectional` over
     `keras.layers.RNN`. Deep networks are made of several such layers with `return_sequences`.
 
     Args:
@@ -394,26 +393,25 @@ class Bidirectional(_Driver):
         self._build(sequences_shape, self.cells)
 
     def _run(self, x, mask, states, training):
-        forward, backward = self.cells
-        if mask is not None:
-            mask = ops.stack([mask, ops.flip(mask, 0)], axis=1)
-        projected = [forward.project(x, training), backward.project(ops.flip(x, 0), training)]
-        count = len(forward.state_size)
-        output, states = self._walk(
-            forward,
-            _stacked([cell.params() for cell in self.cells]),
-            _stacked([cell.constants(ops.shape(x)[1], training) for cell in self.cells]),
-            ops.stack(projected, axis=1),
-            [ops.stack(pair) for pair in zip(states[:count], states[count:], strict=True)],
-            mask,
-            every_output=self.return_sequences,
-            training=training,
-        )
-        if self.return_sequences:
-            outputs = [output[:, 0], ops.flip(output[:, 1], 0)]
-        else:
-            outputs = [output[0], output[1]]
-        return [*self._merged(*outputs), *(state[way] for way in (0, 1) for state in states)]
+        count = len(self.cells[0].state_size)
+        outputs, last_states = [], []
+        for way, cell in enumerate(self.cells):
+            if way == 1:
+                x, mask = ops.flip(x, 0), None if mask is None else ops.flip(mask, 0)
+            output, new_states = self._walk(
+                cell,
+                cell.params(),
+                cell.constants(ops.shape(x)[1], training),
+                cell.project(x, training),
+                states[way * count : (way + 1) * count],
+                mask,
+                every_output=self.return_sequences,
+                training=training,
+            )
+            backwards = way == 1 and self.return_sequences
+            outputs.append(ops.flip(output, 0) if backwards else output)
+            last_states += new_states
+        return [*self._merged(*outputs), *last_states]
 
     def _merged(self, forward, backward):
         match self.merge_mode:
@@ -448,9 +446,3 @@ class Bidirectional(_Driver):
     @classmethod
     def from_config(cls, config):
         return cls(**config | {"cell": keras.layers.deserialize(config["cell"])})
-
-
-def _stacked(dicts):
-    """One dict of both directions' tensors, with an axis more in front."""
-    first, second = dicts
-    return {name: ops.stack([first[name], second[name]]) for name in first}
