@@ -14,12 +14,13 @@ ROWS_A_PART = 8
 MOST_PARTS = 4
 
 
-def in_parts(function, tensors):
+def in_parts(function, tensors, walks=1):
     """Returns what `function` returns, computed for parts of the batch.
 
     Args:
         function: from a list of tensors to a list of tensors.
         tensors: a list; the batch is the last axis but one of each, and of each that is returned.
+        walks: how many loops the function has side by side by itself.
     """
     if keras.backend.backend() != "tensorflow":
         return function(tensors)
@@ -28,8 +29,8 @@ def in_parts(function, tensors):
     batch_size = tensors[0].shape[-2]
     threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count() or 1
     rows = MOST_PARTS if batch_size is None else max(1, batch_size // ROWS_A_PART)
-    count = min(threads, rows, MOST_PARTS)
-    if count == 1 or tf.config.list_logical_devices("GPU"):
+    count = min(threads // walks, rows, MOST_PARTS)
+    if count <= 1 or tf.config.list_logical_devices("GPU"):
         return function(tensors)
 
     @tf.custom_gradient

@@ -22,6 +22,9 @@ class _States:
 class _Driver(keras.layers.Layer):
     """What the drivers share: their options, the states between calls, and the checks of a call."""
 
+    # How many walks a call has side by side.
+    walks = 1
+
     def __init__(
         self,
         cells,
@@ -153,7 +156,7 @@ class _Driver(keras.layers.Layer):
             mask = states.pop() if masks else None
             return self._run(x, mask, states, training)
 
-        results = in_parts(run, [x, *states, *masks])
+        results = in_parts(run, [x, *states, *masks], self.walks)
         count = len(results) - len(states)
         outputs, states = results[:count], results[count:]
         if self.return_sequences:
@@ -377,6 +380,8 @@ class Bidirectional(_Driver):
     Raises:
         ValueError: as for `Recurrent`, or if `merge_mode` is unknown.
     """
+
+    walks = 2
 
     def __init__(self, cell, merge_mode="concat", **kwargs):
         if merge_mode not in MERGE_MODES:
