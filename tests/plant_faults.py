@@ -65,8 +65,8 @@ FAULTS = [
     Fault(
         "reverse not reversed",
         "zoo/layers/recurrent.py",
-        "x, mask = ops.flip(x, 0), None if mask is None else ops.flip(mask, 0)",
-        "pass",
+        "        if self.go_backwards:\n            x, mask =",
+        "        if False:\n            x, mask =",
         "options_are_those_of_keras and lstm",
     ),
 ]
