@@ -16,3 +16,14 @@ def positive_integer(name, value):
     if isinstance(value, bool) or integer < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
     return integer
+
+
+def fraction(name, value):
+    """Returns `value` as a float.
+
+    Raises:
+        ValueError: if it is not at least 0 and less than 1; the error names the argument.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
+    return float(value)

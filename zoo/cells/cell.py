@@ -3,14 +3,8 @@
 import keras
 from keras import ops
 
-from zoo.arguments import positive_integer
+from zoo.arguments import fraction, positive_integer
 from zoo.cells.products import product
-
-
-def _rate(name, value):
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
-    return float(value)
 
 
 class Cell(keras.layers.Layer):
@@ -71,8 +65,8 @@ class Cell(keras.layers.Layer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.dropout = _rate("dropout", dropout)
-        self.recurrent_dropout = _rate("recurrent_dropout", recurrent_dropout)
+        self.dropout = fraction("dropout", dropout)
+        self.recurrent_dropout = fraction("recurrent_dropout", recurrent_dropout)
         self.matmul_dtype = matmul_dtype
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.arguments import positive_integer
+from zoo.arguments import fraction, positive_integer
 from zoo.cells.cell import Cell, dropped
 from zoo.cells.products import product
 
@@ -57,11 +57,9 @@ class JordanCell(Cell):
     ):
         super().__init__(units, **kwargs)
         self.outputs = positive_integer("outputs", outputs)
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay must be at least 0 and less than 1, got {decay!r}")
         self.activation = keras.activations.get(activation)
         self.output_activation = keras.activations.get(output_activation)
-        self.decay = float(decay)
+        self.decay = fraction("decay", decay)
         self.teacher_forcing = teacher_forcing
         self.state_size = [self.outputs]
         self.output_size = self.outputs

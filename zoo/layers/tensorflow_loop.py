@@ -128,7 +128,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
 
             return known(x)
 
-        sources = [x, *before, *(params[name] for name in names if name not in kernels)]
+        sources = [x, *before, *(params[name] for name in others)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
             with products_made_by(multiply):
@@ -146,12 +146,14 @@ def _trained(advance, params, projected, mask, carry, every_output):
     # factors need not be kept because they are kept already.
     def note(x, kernel):
         kernels.append(next(name for name in names if params[name] is kernel))
-        return matmul(x, kernel)
+        first_products.append(matmul(x, kernel))
+        return first_products[-1]
 
     first, first_mask = projected[0], None if mask is None else mask[0]
+    first_products: list = []
     with products_made_by(note):
         advance(params, first, first_mask, carry)
-    _, first_products = with_products(params, first, first_mask, carry)
+    others = [name for name in names if name not in kernels]
     turned = {name: transposed(params[name]) for name in kernels}
     d_x, _, _, factors, d_products = step_gradient(
         params, turned, first, first_mask, carry[unread:], first_products, carry
@@ -188,14 +190,14 @@ def _trained(advance, params, projected, mask, carry, every_output):
         )
 
         def gradient(*upstream):
-            d_outputs = unstacked(upstream[-1])
+            d_outputs = unstacked(upstream[-1]) if every_output else None
             no_output = [tf.zeros_like(carry[0])] * unread
             turned = {name: transposed(params[name]) for name in kernels}
 
             def backwards(i, variables):
                 d_after, d_others, d_projected, factors, d_products = variables
                 t = length - 1 - i
-                if every_output:
+                if d_outputs is not None:
                     d_output = d_outputs.read(t)
                     d_after = [d_output if unread else d_after[0] + d_output, *d_after[1:]]
                 d_x, d_before, d_new_others, new_factors, d_new_products = step_gradient(
@@ -224,7 +226,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
                 backwards,
                 (
                     list(upstream[: len(carry)]),
-                    [tf.zeros_like(params[name]) for name in names if name not in kernels],
+                    [tf.zeros_like(params[name]) for name in others],
                     empty(length, projected[0]),
                     [empty(length, f) for f, i in zip(factors, state_of, strict=True) if i is None],
                     [
@@ -235,7 +237,6 @@ def _trained(advance, params, projected, mask, carry, every_output):
                 ),
             )
             d_projected = d_projected.stack()
-            others = [name for name in names if name not in kernels]
             d_params = dict(zip(others, d_others, strict=True))
             kept_factors, d_kept = iter(kept_factors), iter(d_kept)
             for name, i, is_x in zip(kernels, state_of, is_d_x, strict=True):
