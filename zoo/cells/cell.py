@@ -74,6 +74,8 @@ class Cell(keras.layers.Layer):
         self.output_size = self.units
         # A cell whose step does not read its state needs no loop.
         self.step_reads_state = True
+        # Whether XLA on a CPU makes its loop quicker: it does with small operations.
+        self.quicker_with_xla = False
 
     def add_kernel(self, shape, name="kernel"):
         """Adds weights on the inputs of the cell, or of its output layer."""

@@ -64,6 +64,7 @@ class JordanCell(Cell):
         self.state_size = [self.outputs]
         self.output_size = self.outputs
         self.step_reads_state = not teacher_forcing or self.decay > 0
+        self.quicker_with_xla = True
 
     def build(self, input_shape):
         features = input_shape[-1] - (self.outputs if self.teacher_forcing else 0)

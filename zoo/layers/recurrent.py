@@ -47,8 +47,10 @@ class _Driver(keras.layers.Layer):
         self.stateful = stateful
         self.unroll = unroll
         self.supports_masking = True
-        # XLA on a CPU makes the loop slower, and takes seconds for each new shape.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
+        # What `jit_compile="auto"` goes by: XLA takes seconds for each new shape, and has to pay.
+        self.supports_jit = keras.backend.backend() != "tensorflow" or all(
+            cell.quicker_with_xla for cell in cells
+        )
         self._features = None
         self._states = None
 
