@@ -18,7 +18,7 @@ from zoo.cells import (
     PeepholeLSTMCell,
     RecurrentHighwayCell,
 )
-from zoo.layers import Bidirectional, Highway, HighwayStack, Recurrent
+from zoo.layers import CRF, Bidirectional, Highway, HighwayStack, Recurrent
 
 # name -> (class of the cell, its sizes, its other arguments)
 CELLS = {
@@ -117,7 +117,11 @@ LAYERS = {
         lambda: Highway(Bidirectional(GRUCell(3), return_sequences=True)),
         (4, 6),
     ),
+    "crf": (lambda: CRF(3), (4, 6)),
 }
+
+# Layers that compute in float32 under every dtype policy.
+FULL_PRECISION = (CRF,)
 
 
 def randomize(layer, seed=0):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conformance import LAYERS, random_input, random_layer, random_model, value
+from conformance import FULL_PRECISION, LAYERS, random_input, random_layer, random_model, value
 
 every_layer = pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 
@@ -77,7 +77,8 @@ def test_mixed_precision(make, shape, mixed_bfloat16):
     full = random_layer(make, shape)
     x = random_input(shape)
     y = mixed(x)
-    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    expected = "float32" if isinstance(mixed, FULL_PRECISION) else "bfloat16"
+    assert keras.backend.standardize_dtype(y.dtype) == expected
     np.testing.assert_allclose(value(y).astype("float32"), value(full(x)), atol=0.1)
 
 

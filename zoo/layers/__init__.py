@@ -1,6 +1,20 @@
 """Keras layers of the zoo."""
 
+from zoo.layers.crf import CRF
 from zoo.layers.highway import Highway, HighwayStack
+from zoo.layers.pooling import AttentionPooling
 from zoo.layers.recurrent import Bidirectional, Recurrent
+from zoo.layers.words import CharacterCNN, ContextWindow, LetterTrigrams, WordDropout
 
-__all__ = ["Bidirectional", "Highway", "HighwayStack", "Recurrent"]
+__all__ = [
+    "CRF",
+    "AttentionPooling",
+    "Bidirectional",
+    "CharacterCNN",
+    "ContextWindow",
+    "Highway",
+    "HighwayStack",
+    "LetterTrigrams",
+    "Recurrent",
+    "WordDropout",
+]
