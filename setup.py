@@ -9,6 +9,7 @@ setup(
     include_package_data=False,
     package_data={
         "zoo": ["py.typed"],
+        "zoo.datasets": ["*/checksums.tsv"],
         "zoo.checkpoints": ["index.json", "*/*/card.json", "highway_mnist_50/*/*"],
     },
 )

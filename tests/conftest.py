@@ -26,14 +26,12 @@ def need_data():
     """Called with a data set's name, skips the test where that data cannot be had."""
 
     def need(name):
-        import tensorflow_datasets as tfds
-
         import zoo
 
         folder = os.environ.get("ZOO_DATA_DIR")
         if folder and Path(folder, name).is_dir():
             return
-        if tfds.builder(f"{name}:{zoo.data.describe(name)['version']}").is_prepared():
+        if zoo.data._builder(name).is_prepared():
             return
         reason = f"{name} is not on this machine: set ZOO_DATA_DIR to a folder that has it"
         if os.environ.get("CI") == "true":

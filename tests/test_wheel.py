@@ -75,6 +75,10 @@ def test_wheel_works_outside_the_source_tree(site, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_wheel_carries_the_hashes_of_raw_data(site):
+    assert len(list(site.glob("zoo/datasets/*/checksums.tsv"))) == 3
+
+
 def test_wheel_carries_one_checkpoint_whole_and_every_card(site):
     weights = {path.parts[-3] for path in site.glob("zoo/checkpoints/*/*/model.safetensors")}
     assert weights == {"highway_mnist_50"}

@@ -6,18 +6,23 @@ network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS
 
 import os
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import DataUnavailableError, unknown_name
+from zoo.errors import DataUnavailableError, IntegrityError, unknown_name
 
 # name in the zoo -> name in tensorflow-datasets, its version pinned
 _TFDS = {
+    "atis": "atis:1.0.0",
+    "conll2000": "conll2000:1.0.0",
+    "ewt": "universal_dependencies/en_ewt:1.0.1",
     "fashion_mnist": "fashion_mnist:3.0.1",
     "mnist": "mnist:3.0.1",
+    "snips": "snips:1.0.0",
 }
 
 _SECONDS_TO_REACH = 3.0
@@ -28,29 +33,58 @@ def list_datasets() -> list[str]:
     return sorted(_TFDS)
 
 
-def load(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a split of a picture data set.
+def load(name: str, split: str) -> tuple[Any, Any]:
+    """Returns a split of a data set of pictures or of sentences.
 
     Args:
         name: one of `list_datasets()`.
-        split: as tensorflow-datasets has it: `"train"`, `"test"`, `"train[:55000]"`.
+        split: as tensorflow-datasets has it: `"train"`, `"test"`, `"train[:55000]"`. The third
+            split, where there is one, is `"validation"` in atis and snips, `"dev"` in ewt.
 
     Returns:
-        uint8 pictures, `(count, height, width)` if grey and `(count, height, width, 3)` if not,
-        and int64 class ids `(count,)`.
+        Of pictures, an array, uint8, `(count, height, width)` if grey and
+        `(count, height, width, 3)` if not, and int64 class ids `(count,)`.
+
+        Of sentences, a list of lists of words, and a dict of lists of the same length:
+        `"labels"` has a list of tags for each sentence, a tag a word; of atis and snips,
+        `"intents"` has a str for each sentence. In ewt the words are the syntactic ones, so
+        "don't" is the two words "do" and "n't", and the tags are universal parts of speech.
 
     Raises:
-        ValueError: if there is no such data set; the nearest names are listed.
+        ValueError: if there is no such data set; the nearest names are listed. Or if there is no
+            such split.
         DataUnavailableError: if it is neither on disk nor reachable; the message says what to do.
+        IntegrityError: if a raw file is not the published one.
     """
-    pictures, ids = _prepared(name).as_dataset(split=split, batch_size=-1, as_supervised=True)
-    pictures = pictures.numpy()
-    return pictures[..., 0] if pictures.shape[-1] == 1 else pictures, ids.numpy()
+    builder = _prepared(name)
+    if "image" in builder.info.features:
+        return _pictures(builder, split)
+    return _sentences(builder, split)
 
 
-def labels(name: str) -> list[str]:
-    """Returns the class names of a data set, in the order of their ids. Needs no data."""
-    return list(_builder(name).info.features["label"].names)
+def labels(name: str, target: str = "labels") -> list[str]:
+    """Returns the names of what is to be predicted in a data set.
+
+    Args:
+        name: one of `list_datasets()`.
+        target: `"labels"`, or of atis and snips also `"intents"`.
+
+    Returns:
+        Of pictures the class names in the order of their ids, which needs no data. Of sentences
+        what the training split has, sorted; the other splits may have more.
+
+    Raises:
+        ValueError: if there is no such data set or target.
+        DataUnavailableError, IntegrityError: as `load`, for sentences.
+    """
+    features = _builder(name).info.features
+    targets = ["labels", "intents"] if "intent" in features else ["labels"]
+    if target not in targets:
+        raise unknown_name(f"target of {name}", target, targets)
+    if "image" in features:
+        return list(features["label"].names)
+    found = load(name, "train")[1][target]
+    return sorted(set(found) if target == "intents" else set().union(*found))
 
 
 def describe(name: str) -> dict[str, str]:
@@ -64,10 +98,58 @@ def describe(name: str) -> dict[str, str]:
     }
 
 
+def _pictures(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
+    pictures, ids = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
+    pictures = pictures.numpy()
+    return pictures[..., 0] if pictures.shape[-1] == 1 else pictures, ids.numpy()
+
+
+def _sentences(builder: Any, split: str) -> tuple[list[list[str]], dict[str, list]]:
+    examples = builder.as_dataset(split=split)
+    if "upos" in builder.info.features:
+        examples = examples.map(_of_treebank(builder.info.features["upos"].feature.names))
+    sentences: list[list[str]] = []
+    targets: dict[str, list] = {"labels": []}
+    # In batches: going through sentences one by one takes many times as long.
+    for batch in examples.ragged_batch(1000):
+        sentences += _lists(batch["words"])
+        targets["labels"] += _lists(batch["tags"])
+        if "intent" in batch:
+            targets.setdefault("intents", []).extend(_strings(batch["intent"]))
+    return sentences, targets
+
+
+def _of_treebank(upos: list[str]) -> Any:
+    """Returns a function from an example of a treebank to its words and their parts of speech."""
+    import tensorflow as tf
+
+    def convert(example: Any) -> Any:
+        # tensorflow-datasets passes on what is no word of the tree and so has no head there: the
+        # spelling of contracted words ("don't", before "do" and "n't"), and words left out.
+        is_word = example["head"] != "None"
+        return {
+            "words": tf.boolean_mask(example["tokens"], is_word),
+            "tags": tf.gather(tf.constant(upos), tf.boolean_mask(example["upos"], is_word)),
+        }
+
+    return convert
+
+
+def _strings(tensor: Any) -> list[str]:
+    return [value.decode() for value in tensor.numpy()]
+
+
+def _lists(ragged: Any) -> list[list[str]]:
+    flat = _strings(ragged.flat_values)
+    return [flat[start:end] for start, end in pairwise(ragged.row_splits.numpy())]
+
+
 def _builder(name: str) -> Any:
     if name not in _TFDS:
         raise unknown_name("data set", name, _TFDS)
     import tensorflow_datasets as tfds
+
+    import zoo.datasets  # noqa: F401 - registers the builders there
 
     return tfds.builder(_TFDS[name])
 
@@ -78,29 +160,47 @@ def _prepared(name: str) -> Any:
     if builder.is_prepared():
         return builder
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
     folder = os.environ.get("ZOO_DATA_DIR")
     raw = Path(folder) / name if folder else None
-    if raw is None or not all((raw / Path(url).name).is_file() for url in builder.url_infos):
+    if raw is None or not all((raw / file).is_file() for file in _raw_files(builder).values()):
         _check_reachable(name, builder, raw)
     if raw is not None and not raw.is_dir():
         raw = None
     # tensorflow-datasets keeps what it unpacks by file name alone, and several data sets call
     # their files alike: each must have a folder of its own.
     with tempfile.TemporaryDirectory() as unpacked:
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(
-                extract_dir=unpacked, manual_dir=raw, try_download_gcs=False
+        try:
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(
+                    extract_dir=unpacked,
+                    manual_dir=raw,
+                    try_download_gcs=False,
+                    force_checksums_validation=True,
+                )
             )
-        )
+        except NonMatchingChecksumError as error:
+            raise IntegrityError(f"{name}: {error}") from error
     return builder
+
+
+def _raw_files(builder: Any) -> dict[str, str]:
+    """Returns the raw files of a data set: URL -> file name."""
+    files = {url: info.filename for url, info in builder.url_infos.items()}
+    if builder.builder_config is None:
+        return files
+    # The files of all treebanks are registered together.
+    prefix = builder.builder_config.name
+    return {url: file for url, file in files.items() if file.startswith(prefix)}
 
 
 def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     """Raises an error within seconds where tensorflow-datasets would retry for minutes."""
     import requests
 
-    url = next(iter(builder.url_infos))
+    files = _raw_files(builder)
+    url = next(iter(files))
     outcome = "no answer"
 
     def reach() -> None:
@@ -120,6 +220,6 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
         where = f"{raw} does not hold its files" if raw else "ZOO_DATA_DIR is not set"
         raise DataUnavailableError(
             f"{name}: not on disk ({where}) and {url} cannot be reached ({outcome}). Put its raw "
-            f"files, {', '.join(Path(u).name for u in builder.url_infos)}, into a folder {name}/ "
-            "and set ZOO_DATA_DIR to the folder above it"
+            f"files, {', '.join(files.values())}, into a folder {name}/ and set ZOO_DATA_DIR to "
+            "the folder above it"
         )

@@ -1,0 +1,11 @@
+"""Builders of the data sets that tensorflow-datasets lacks; importing this registers them there.
+
+Each has a folder of its own, because tensorflow-datasets looks for the sizes, hashes and file
+names of the raw files in a `checksums.tsv` beside the builder's module.
+"""
+
+from zoo.datasets.atis.atis import Atis
+from zoo.datasets.conll2000.conll2000 import Conll2000
+from zoo.datasets.snips.snips import Snips
+
+__all__ = ["Atis", "Conll2000", "Snips"]
