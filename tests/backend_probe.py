@@ -17,10 +17,12 @@ from conformance import (
     randomize,
     value,
 )
+from helpers import random_model
 from keras import layers
 
 import zoo
-from zoo.layers import Bidirectional, Highway, HighwayStack, Recurrent
+from zoo.layers import CRF, Bidirectional, Highway, HighwayStack, Recurrent
+from zoo.layers.crf import log_partition, marginals, negative_log_likelihood, viterbi
 from zoo.models.classifying import compile_classifier
 
 
@@ -80,6 +82,46 @@ def recurrent_outputs():
     return {f"{key} {i}": value(y) for key, ys in results.items() for i, y in enumerate(ys)}
 
 
+def crf_outputs():
+    """The functions on the potentials of a CRF, for whole, padded and single-step sequences."""
+    layer = random_layer(lambda: CRF(3), (5, 6))
+    x, mask = random_input((5, 6)), np.arange(5) < np.array([[5], [3]])
+    tags = np.arange(10).reshape(2, 5) % 3
+    results = {}
+    for case, (steps, part) in {
+        "whole": (5, None),
+        "padded": (5, mask),
+        "one step": (1, None),
+    }.items():
+        potentials = layer(x[:, :steps], mask=part)
+        results |= {
+            f"{case} log_partition": log_partition(potentials),
+            f"{case} loss": negative_log_likelihood(tags[:, :steps], potentials),
+            f"{case} viterbi": viterbi(potentials),
+            f"{case} marginals": marginals(potentials),
+        }
+    return {name: value(result) for name, result in results.items()}
+
+
+def labeller_outputs():
+    """A slot filler and a tagger: what they make of sentences, and what their pipelines find."""
+    texts = ["leave Taipei on November 2nd", "", "北京 on"]
+    results = {}
+    for builder, config in {
+        "slot_filler": {"intents": ["a", "b"], "window": [1, 2], "cell": "jordan"},
+        "tagger": {"depth": 2, "highway": True, "trigram_units": 3},
+    }.items():
+        config |= {"labels": ["O", "B-x", "I-x"], "vocabulary": ["on", "leave"], "units": 4}
+        model = random_model(builder, character_filters=3, **config)
+        outputs = model(zoo.preprocessor(model).encode(texts), training=False)
+        results |= {f"{builder} {name}": value(output) for name, output in outputs.items()}
+        answers = zoo.pipeline(model)(texts)
+        tags = [config["labels"].index(tag) for answer in answers for tag in answer["tags"]]
+        scores = [token["score"] for answer in answers for token in answer["tokens"]]
+        results |= {f"{builder} tags": np.array(tags), f"{builder} scores": np.array(scores)}
+    return results
+
+
 def moves_of(model, x, y):
     """How far a step of plain gradient descent moves each weight, which shows its gradient."""
     before = [np.array(value(variable)) for variable in model.weights]
@@ -111,6 +153,21 @@ def moves_of_a_recurrent_step():
     return moves_of(model, x, 10 * random_input((4,), seed=2))
 
 
+def moves_of_a_crf_step():
+    model = keras.Sequential(
+        [
+            keras.Input((None, 6)),
+            layers.Masking(9.0),
+            Recurrent(make_cell("elman"), return_sequences=True),
+            CRF(3),
+        ]
+    )
+    randomize(model).compile(keras.optimizers.SGD(1.0), negative_log_likelihood)
+    x, y = random_input((5, 6)), np.arange(10).reshape(2, 5) % 3
+    x[1, 3:], y[1, 3:] = 9.0, -1
+    return moves_of(model, x, y)
+
+
 def main(folder, sha256):
     """Writes one .npz a function above, and one of the checkpoint's logits, to `folder`."""
     folder = Path(folder)
@@ -123,7 +180,10 @@ def main(folder, sha256):
         switched_off_outputs,
         masked_outputs,
         recurrent_outputs,
+        crf_outputs,
+        labeller_outputs,
         moves_of_one_step,
         moves_of_a_recurrent_step,
+        moves_of_a_crf_step,
     ):
         np.savez(folder / f"{backend}-{function.__name__}.npz", **function())

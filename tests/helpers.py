@@ -57,17 +57,39 @@ CARD = {
         "validation_split": str,
         "test_split": str,
     },
-    "metrics": {"accuracy": float, "loss": float},
-    "validation_metrics": {"accuracy": float, "loss": float},
+    "metrics": None,
+    "validation_metrics": None,
     "recipe": str,
     "settings": None,
     "seed": int,
     "training_seconds": int,
     "hardware": str,
-    "published": {"what": str, "accuracy": float, "source": str},
+    "published": None,
     "citation": str,
     "licence": str,
 }
+# Task -> the metrics of a card, and of these those that a model of the task need not have.
+METRICS = {
+    "image-classification": ({"accuracy", "loss"}, set()),
+    "slot-filling": (
+        {"f1", "precision", "recall", "intent_accuracy", "sentence_accuracy"},
+        {"intent_accuracy"},
+    ),
+    "tagging": ({"f1", "precision", "recall", "accuracy"}, {"f1", "precision", "recall"}),
+}
+
+
+def assert_card(card, where):
+    """A card has all of its fields and no other, but the spread over seeds that some have."""
+    assert_fields({k: v for k, v in card.items() if k != "seeds"}, CARD, where)
+    every, optional = METRICS[card["task"]]
+    for metrics in (card["metrics"], card["validation_metrics"]):
+        assert every - optional <= metrics.keys() <= every, where
+        assert all(0 < value <= (9 if name == "loss" else 1) for name, value in metrics.items())
+    assert card["published"].keys() - every == {"what", "source"}, where
+    for name, spread in card.get("seeds", {}).items():
+        assert card["metrics"][name] in spread["values"], where
+        assert min(spread["values"]) <= spread["mean"] <= max(spread["values"]), where
 
 
 def assert_fields(card, fields, where):

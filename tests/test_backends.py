@@ -60,7 +60,15 @@ def assert_same(results, expected, tolerance):
 
 
 @pytest.mark.parametrize(
-    "name", ["layer_outputs", "switched_off_outputs", "masked_outputs", "recurrent_outputs"]
+    "name",
+    [
+        "layer_outputs",
+        "switched_off_outputs",
+        "masked_outputs",
+        "recurrent_outputs",
+        "crf_outputs",
+        "labeller_outputs",
+    ],
 )
 def test_layers_give_the_same_outputs(probed, name):
     assert_same(probed(name), getattr(backend_probe, name)(), 1e-5)
@@ -83,7 +91,9 @@ def test_checkpoint_gives_the_same_logits(probed, checkpoint):
     np.testing.assert_allclose(logits, checkpoint[1], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["moves_of_one_step", "moves_of_a_recurrent_step"])
+@pytest.mark.parametrize(
+    "name", ["moves_of_one_step", "moves_of_a_recurrent_step", "moves_of_a_crf_step"]
+)
 def test_training_step_moves_the_weights_alike(probed, name):
     moves = probed(name)
     for path, move in moves.items():

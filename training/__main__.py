@@ -12,6 +12,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     name: Annotated[str, typer.Argument(help="Checkpoint to train, such as highway_mnist_50.")],
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train this many, from --seed on; the best on validation stays."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for state, logs and result [runs/NAME].")
@@ -23,12 +27,16 @@ def main(
     """
     from training.driver import train
     from training.recipes import recipe
+    from training.seeds import train_seeds
     from zoo.errors import DataUnavailableError
 
     try:
-        folder = train(
-            name, recipe(name), seed=seed, epochs=epochs, output=output or Path("runs") / name
-        )
+        output = output or Path("runs") / name
+        if seeds is None:
+            folder = train(name, recipe(name), seed=seed, epochs=epochs, output=output)
+        else:
+            chosen = range(seed, seed + seeds)
+            folder = train_seeds(name, recipe(name), seeds=chosen, epochs=epochs, output=output)
     except (ValueError, OSError, FloatingPointError, DataUnavailableError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -4,22 +4,40 @@ import os
 import platform
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
 import zoo
-from training.batches import batches
+from training import pictures, sentences
 from training.recipe import Recipe
 from training.state import TrainingState
-from zoo import registry
+from zoo import registry, scores
 from zoo.verification import evaluate
 
 # Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
 LICENCES = {
-    "mnist": "CC BY-SA 3.0, as usually cited",
+    "atis": "LDC: the data are not free, weights may be published",
+    "conll2000": "Wall Street Journal: the data are not free, weights may be published",
+    "ewt": "CC BY-SA 4.0",
     "fashion_mnist": "MIT",
+    "mnist": "CC BY-SA 3.0, as usually cited",
+    "snips": "CC0 1.0",
 }
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds the metrics of a model's task on the validation split to each epoch's logs."""
+
+    def __init__(self, task: str, model: keras.Model, examples: tuple[Any, Any]):
+        super().__init__()
+        self.metrics = partial(scores.OF_TASK[task], zoo.pipeline(model), *examples)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs |= {f"val_{name}": value for name, value in self.metrics().items()}
 
 
 def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: Path) -> Path:
@@ -52,11 +70,16 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
 
         tf.config.experimental.enable_op_determinism()
 
-    pictures, ids = zoo.data.load(recipe.dataset, recipe.train)
+    examples = zoo.data.load(recipe.dataset, recipe.train)
     held_out = zoo.data.load(recipe.dataset, recipe.validation)
-    steps = len(pictures) // recipe.batch_size
-    model = zoo.build(recipe.builder, **recipe.arguments)
+    steps = len(examples[0]) // recipe.batch_size
     builder = registry.builder(recipe.builder)
+    if builder.task == "image-classification":
+        model = zoo.build(recipe.builder, **recipe.arguments)
+        batches = partial(pictures.batches, *examples)
+    else:
+        model = zoo.build(recipe.builder, **sentences.arguments(*examples), **recipe.arguments)
+        batches = partial(sentences.batches, zoo.preprocessor(model), *examples)
     builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs))
 
     settings = recipe.settings()
@@ -74,8 +97,6 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     if done < recipe.epochs:
         model.fit(
             batches(
-                pictures,
-                ids,
                 batch_size=recipe.batch_size,
                 seed=seed,
                 first_epoch=done,
@@ -86,9 +107,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             epochs=recipe.epochs,
             steps_per_epoch=steps,
             shuffle=False,
-            validation_data=held_out,
-            validation_batch_size=1000,
             callbacks=[
+                Validation(builder.task, model, held_out),
                 state,
                 keras.callbacks.TerminateOnNaN(),
                 keras.callbacks.TensorBoard(output / "tensorboard", write_graph=False),
@@ -98,7 +118,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     state.restore_best(model)
 
     chosen = state.history[state.best_epoch]
-    test_pictures, _ = zoo.data.load(recipe.dataset, recipe.test)
+    test, _ = zoo.data.load(recipe.dataset, recipe.test)
     card = {
         "summary": recipe.summary,
         "dataset": {
@@ -123,7 +143,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
-    zoo.save(model, folder, card=card, golden_input=test_pictures[:16])
+    golden_input = zoo.preprocessor(model).encode(test[:16])
+    zoo.save(model, folder, card=card, golden_input=golden_input)
     return folder
 
 

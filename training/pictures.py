@@ -1,4 +1,4 @@
-"""Batches that are a function of the seed, the epoch and the step alone.
+"""Pictures for training: batches that are a function of the seed, the epoch and the step alone.
 
 Nothing is drawn from a generator that keeps state, so a training that resumes at an epoch sees
 what it would have seen.

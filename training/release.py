@@ -89,6 +89,40 @@ def results() -> str:
     return "\n".join(lines)
 
 
+def cells_on_atis() -> str:
+    """Returns the slot fillers of ATIS side by side, from their cards, as Markdown."""
+    lines = [
+        "| checkpoint | cell | slot F1 | seeds | intent | parameters | training | published F1 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, folders in revisions(shipped()).items():
+        card = Checkpoint.open(folders[-1]).card
+        if card["dataset"]["name"] != "atis":
+            continue
+        settings, metrics = card["settings"]["arguments"], card["metrics"]
+        ways = "both ways" if settings["bidirectional"] else f"window {settings['window']}"
+        spread = card.get("seeds", {}).get("f1")
+        seeds = f"{spread['mean']:.4f} ± {spread['deviation']:.4f}" if spread else "–"
+        lines.append(
+            f"| `{name}` | {settings['cell']}, {ways} | {metrics['f1']:.4f} | {seeds} "
+            f"| {metrics['intent_accuracy']:.4f} | {card['parameters']:,} "
+            f"| {card['training_seconds'] / 60:.0f} min | {card['published'].get('f1', '–')} |"
+        )
+    return "\n".join(lines)
+
+
+def set_table(page: Path, table: str) -> None:
+    """Writes a table into a page, between the two comments that mark its place."""
+    page.write_text(
+        re.sub(
+            "(?<=<!-- results -->\n).*?(?=<!-- end of results -->)",
+            f"\n{table}\n\n",
+            page.read_text(),
+            flags=re.DOTALL,
+        )
+    )
+
+
 def write_tables() -> None:
     """Writes what is generated from the checkpoints: results, and names and shapes of weights."""
     table = results()
@@ -96,15 +130,8 @@ def write_tables() -> None:
         "# Results\n\nOn the test split of the data set; each was chosen on a validation split. "
         f"Written from the cards by\n`python -m training.release`.\n\n{table}\n"
     )
-    readme = ROOT / "README.md"
-    readme.write_text(
-        re.sub(
-            "(?<=<!-- results -->\n).*?(?=<!-- end of results -->)",
-            f"\n{table}\n\n",
-            readme.read_text(),
-            flags=re.DOTALL,
-        )
-    )
+    set_table(ROOT / "README.md", table)
+    set_table(ROOT / "docs" / "labelling.md", cells_on_atis())
     shapes = {
         name: {
             key: [str(value.dtype), *value.shape]

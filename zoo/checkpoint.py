@@ -33,6 +33,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
 GOLDEN = "golden.npz"
+_ALWAYS = {CONFIG, WEIGHTS, CARD, GOLDEN}
 
 
 def sha256_of(content: bytes) -> str:
@@ -137,7 +138,7 @@ class Checkpoint:
                 f"{path} has format version {version}, this zoo reads {FORMAT_VERSION}: it needs "
                 f"gatezoo {checkpoint.config['oldest_zoo']} or newer"
             )
-        if missing := {CONFIG, WEIGHTS, CARD, GOLDEN} - files.keys():
+        if missing := _ALWAYS - files.keys():
             raise IntegrityError(f"{manifest_path}: does not list {', '.join(sorted(missing))}")
         return checkpoint
 
@@ -159,12 +160,32 @@ class Checkpoint:
         return load(self.files[WEIGHTS])
 
     @property
-    def golden(self) -> "tuple[np.ndarray, np.ndarray]":
-        """The fixed input and its output."""
+    def assets(self) -> dict[str, bytes]:
+        """Name -> content of the files that only some builders need."""
+        return {name: self.files[name] for name in self.files.keys() - _ALWAYS}
+
+    @property
+    def golden(self) -> tuple[Any, Any]:
+        """The fixed input and its output: each an array, or a dict of arrays."""
         import numpy as np
 
         with np.load(io.BytesIO(self.files[GOLDEN]), allow_pickle=False) as arrays:
-            return arrays["input"], arrays["output"]
+            return _nested("input", arrays), _nested("output", arrays)
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """Returns `name` -> an array, or `name/key` -> each array of a dict."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {f"{name}/{key}": array for key, array in value.items()}
+
+
+def _nested(name: str, arrays: Mapping[str, Any]) -> Any:
+    """Returns what `_flat` took."""
+    if name in arrays:
+        return arrays[name]
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
 
 
 def write(
@@ -173,7 +194,7 @@ def write(
     config: Mapping[str, Any],
     weights: "Mapping[str, np.ndarray]",
     card: Mapping[str, Any],
-    golden: "tuple[np.ndarray, np.ndarray]",
+    golden: tuple[Any, Any],
     assets: Mapping[str, bytes] | None = None,
 ) -> str:
     """Writes a checkpoint folder, whole or not at all, and returns its manifest's sha256.
@@ -185,7 +206,8 @@ def write(
     from safetensors.numpy import save
 
     golden_file = io.BytesIO()
-    np.savez_compressed(golden_file, input=golden[0], output=golden[1])
+    arrays = _flat("input", golden[0]) | _flat("output", golden[1])
+    np.savez_compressed(golden_file, **arrays)
     files = {
         CONFIG: to_json(config),
         WEIGHTS: save({key: np.asarray(value, order="C") for key, value in weights.items()}),

@@ -96,13 +96,14 @@ def info(
 @app.command()
 def run(
     name: Name,
-    inputs: Annotated[list[str], typer.Argument(help="Raw inputs: for pictures, image files.")],
+    inputs: Annotated[list[str], typer.Argument(help="Raw inputs: image files, or sentences.")],
     top_k: Annotated[int | None, typer.Option(min=1, help="Keep the k likeliest.")] = None,
     trust: Trust = False,
 ) -> None:
     """Run a checkpoint on raw inputs; print one JSON object a line."""
+    options = {} if top_k is None else {"top_k": top_k}
     with plain_errors():
-        for answer in zoo.pipeline(name, trust=trust)(iter(inputs), batch_size=32, top_k=top_k):
+        for answer in zoo.pipeline(name, trust=trust)(iter(inputs), batch_size=32, **options):
             typer.echo(json.dumps(answer, ensure_ascii=False))
 
 

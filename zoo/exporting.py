@@ -12,6 +12,7 @@ import keras
 
 from zoo import checkpoint, loading
 from zoo.errors import unknown_name
+from zoo.preprocessing.sentence import SentencePreprocessor
 
 FORMATS = ("saved_model",)
 
@@ -25,9 +26,16 @@ def export(
 ) -> None:
     """Writes a model in a form that runs without this package.
 
-    A SavedModel's `serving_default` takes raw uint8 pictures `pixels` `(batch, height, width)` and
-    returns `probabilities`, float32 `(batch, classes)`, and `labels`, the likeliest class names,
-    string `(batch,)`. It is written by TensorFlow also where Keras runs on another backend.
+    A SavedModel's `serving_default` takes raw input. It is written by TensorFlow also where Keras
+    runs on another backend.
+
+    - Of an image classifier it takes uint8 pictures `pixels` `(batch, height, width)` and returns
+      `probabilities`, float32 `(batch, classes)`, and `labels`, the likeliest class names, string
+      `(batch,)`.
+    - Of a slot filler or tagger it takes UTF-8 strings `texts` `(batch,)` and returns `tokens`,
+      their words, and `tags`, string `(batch, words)` both, "" after a text's last word, and
+      `scores`, float32, the probability of each tag; with intents also `intents`, string
+      `(batch,)`, and `intent_scores`.
 
     Args:
         source: a checkpoint's name, the path or URL of a checkpoint folder, or a model of the zoo.
@@ -52,9 +60,19 @@ def export(
 
 
 def _write_saved_model(model: keras.Model, folder: Path) -> None:
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    of_sentences = isinstance(loading.preprocessor(model), SentencePreprocessor)
+    serve = _sentence_endpoint if of_sentences else _picture_endpoint
+    archive.add_endpoint("serving_default", *serve(model, archive))
+    archive.write_out(str(folder), verbose=False)
+
+
+def _picture_endpoint(model: keras.Model, archive: Any) -> tuple[Any, list[Any]]:
+    """Returns the function from raw pictures to class names, and its signature."""
     import tensorflow as tf
 
-    preprocessor = loading.preprocessor(model)
+    preprocessor: Any = loading.preprocessor(model)
     labels = tf.constant(preprocessor.labels)
 
     def classify(pixels):
@@ -64,14 +82,38 @@ def _write_saved_model(model: keras.Model, folder: Path) -> None:
             "labels": tf.gather(labels, tf.argmax(logits, axis=-1)),
         }
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serving_default",
-        classify,
-        [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")],
-    )
-    archive.write_out(str(folder), verbose=False)
+    return classify, [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")]
+
+
+def _sentence_endpoint(model: keras.Model, archive: Any) -> tuple[Any, list[Any]]:
+    """Returns the function from texts to tags, and its signature; the archive gets its tables."""
+    import tensorflow as tf
+
+    from zoo.layers.decoding import best_labels
+    from zoo.preprocessing.sentence_graph import SentenceGraph
+
+    preprocessor: Any = loading.preprocessor(model)
+    encode = SentenceGraph(preprocessor)
+    archive.track(encode)
+    tags, intents = tf.constant(preprocessor.labels), tf.constant(preprocessor.intents, tf.string)
+
+    def label(texts):
+        inputs, tokens = encode(texts)
+        outputs = model(inputs, training=False)
+        best, scores = best_labels(outputs["labels"])
+        is_word = tokens != ""
+        found = {
+            "tokens": tokens,
+            "tags": tf.where(is_word, tf.gather(tags, best), ""),
+            "scores": tf.where(is_word, scores, 0.0),
+        }
+        if "intents" in outputs:
+            probabilities = tf.nn.softmax(tf.cast(outputs["intents"], tf.float32))
+            found["intents"] = tf.gather(intents, tf.argmax(probabilities, axis=-1))
+            found["intent_scores"] = tf.reduce_max(probabilities, axis=-1)
+        return found
+
+    return label, [tf.TensorSpec((None,), tf.string, name="texts")]
 
 
 def _write_by_tensorflow(model: keras.Model, folder: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 import zoo
 from zoo import checkpoint, hub, preprocessing, registry
+from zoo.errors import IntegrityError
 
 logger = logging.getLogger("zoo")
 
@@ -32,12 +33,20 @@ class Origin:
     published: checkpoint.Checkpoint | None = None
 
     def config(self) -> dict[str, Any]:
+        assets = registry.builder(self.builder).assets
         return {
             "format_version": checkpoint.FORMAT_VERSION,
             "oldest_zoo": "0.1.0",
             "builder": self.builder,
-            "arguments": self.arguments,
+            "arguments": {k: v for k, v in self.arguments.items() if k not in assets},
             "preprocessing": self.preprocessor and self.preprocessor.get_config(),
+        }
+
+    def assets(self) -> dict[str, bytes]:
+        """Returns file name -> content of the arguments that are lists of words, a word a line."""
+        return {
+            f"{name}.txt": "".join(f"{word}\n" for word in self.arguments[name]).encode()
+            for name in registry.builder(self.builder).assets
         }
 
 
@@ -105,17 +114,16 @@ def load(
     """
     if isinstance(source, keras.Model):
         found = None
-        config = origin(source).config()
-        preprocessor = origin(source).preprocessor
+        made_from = origin(source)
         weights = _weights_of(source)
     else:
         found = hub.fetch(source, revision=revision, sha256=sha256, trust=trust)
-        config, weights = found.config, found.weights
-        preprocessor = _preprocessor_of(found)
-    entry = registry.builder(config["builder"])
-    old = entry.arguments(config["arguments"])
+        made_from = _origin_of(found)
+        weights = found.weights
+    entry = registry.builder(made_from.builder)
+    old = made_from.arguments
     new = entry.arguments(old | entry.with_labels(overrides))
-    model = _assemble(entry, new, preprocessor, compile=compile)
+    model = _assemble(entry, new, made_from.preprocessor, compile=compile)
     _assign(
         model, weights, {layer for head, layer in entry.heads.items() if old[head] != new[head]}
     )
@@ -144,7 +152,7 @@ def preprocessor(source: Source, **fetching: Any) -> preprocessing.Preprocessor:
     if isinstance(source, keras.Model):
         found = origin(source).preprocessor
     else:
-        found = _preprocessor_of(hub.fetch(source, **fetching))
+        found = _origin_of(hub.fetch(source, **fetching)).preprocessor
     if found is None:
         raise ValueError(f"{source} has no preprocessor: its builder takes tensors as they are")
     return found
@@ -156,7 +164,7 @@ def save(
     *,
     preprocessor: preprocessing.Preprocessor | None = None,
     card: Mapping[str, Any] | None = None,
-    golden_input: np.ndarray | None = None,
+    golden_input: Any = None,
 ) -> str:
     """Writes a checkpoint folder that `load`, `pipeline`, `preprocessor` and `export` take.
 
@@ -189,9 +197,11 @@ def save(
         "parameters": model.count_params(),
         "versions": library_versions(),
     }
+    made_from = replace(made_from, preprocessor=preprocessor)
     sha256 = checkpoint.write(
         checkpoint.Path(folder),
-        config=Origin(made_from.builder, made_from.arguments, preprocessor).config(),
+        config=made_from.config(),
+        assets=made_from.assets(),
         weights=_weights_of(model),
         card={**computed, **(card or {}), **computed},
         golden=(golden_input, outputs_of(model, golden_input)),
@@ -200,9 +210,9 @@ def save(
     return sha256
 
 
-def outputs_of(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+def outputs_of(model: keras.Model, inputs: Any) -> Any:
     """Returns what the model makes of one batch, whatever `predict` was traced for before."""
-    return keras.ops.convert_to_numpy(model(inputs, training=False))
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(inputs, training=False))
 
 
 def library_versions() -> dict[str, str]:
@@ -227,21 +237,27 @@ def _assemble(
     model = entry.function(**arguments)
     labels = arguments[next(iter(entry.heads))]
     if preprocessor is not None:
-        preprocessor = preprocessing.from_config(preprocessor.get_config(), labels)
+        preprocessor = preprocessing.from_config(preprocessor.get_config(), arguments)
     elif entry.preprocessor is not None:
-        preprocessor = entry.preprocessor(model, labels)
+        preprocessor = entry.preprocessor(model, arguments)
     model.zoo_origin = Origin(entry.name, arguments, preprocessor)
     if compile and labels:
         entry.compile(model)
     return model
 
 
-def _preprocessor_of(found: checkpoint.Checkpoint) -> preprocessing.Preprocessor | None:
+def _origin_of(found: checkpoint.Checkpoint) -> Origin:
+    """Returns what the model of a checkpoint is built from."""
     config = found.config
-    if config["preprocessing"] is None:
-        return None
-    head = next(iter(registry.builder(config["builder"]).heads))
-    return preprocessing.from_config(config["preprocessing"], config["arguments"][head])
+    entry = registry.builder(config["builder"])
+    if missing := [name for name in entry.assets if f"{name}.txt" not in found.assets]:
+        raise IntegrityError(f"{found.path}: has no {missing[0]}.txt")
+    words = {name: found.assets[f"{name}.txt"].decode().split("\n")[:-1] for name in entry.assets}
+    arguments = entry.arguments(config["arguments"] | words)
+    preprocessor = config["preprocessing"] and preprocessing.from_config(
+        config["preprocessing"], arguments
+    )
+    return Origin(entry.name, arguments, preprocessor)
 
 
 def _weights_of(model: keras.Model) -> dict[str, np.ndarray]:

@@ -14,6 +14,8 @@ _BUILTIN = {
     "cnn_classifier": "zoo.models.cnn_classifier",
     "highway_classifier": "zoo.models.highway_classifier",
     "mlp_classifier": "zoo.models.mlp_classifier",
+    "slot_filler": "zoo.models.slot_filler",
+    "tagger": "zoo.models.tagger",
 }
 
 
@@ -22,8 +24,9 @@ class Builder:
     """A registered builder and what the rest of the zoo must know of its models.
 
     `heads` maps a keyword argument that takes labels to the layer which has one output a label.
-    `compile` is called with a model (and perhaps an optimizer) to give it its loss and metrics,
-    `preprocessor` with a model and its labels to make the preprocessor that its inputs need.
+    `assets` names arguments that are long lists of words, which a checkpoint keeps in files of
+    their own. `compile` is called with a model (and perhaps an optimizer) to give it its loss and
+    metrics, `preprocessor` with a model and its arguments to make the preprocessor of its inputs.
     """
 
     name: str
@@ -32,9 +35,12 @@ class Builder:
     heads: dict[str, str]
     compile: Callable[..., None]
     preprocessor: Callable[..., Any] | None
+    assets: tuple[str, ...]
 
     def with_labels(self, config: dict[str, Any]) -> dict[str, Any]:
         """Returns `config` with `num_classes=` spelled out as the labels of the first head.
+
+        `num_classes=0` leaves all heads out.
 
         Raises:
             ValueError: if `num_classes` is no count, or labels are given besides.
@@ -46,7 +52,7 @@ class Builder:
         head = next(iter(self.heads))
         if head in config:
             raise ValueError(f"give {head}= or num_classes=, not both")
-        return config | {head: labels}
+        return config | ({head: labels} if labels else {every: [] for every in self.heads})
 
     def arguments(self, config: dict[str, Any]) -> dict[str, Any]:
         """Returns the builder's full keyword arguments: its defaults, `config` over them.
@@ -84,6 +90,7 @@ def register(
     heads: dict[str, str],
     compile: Callable[..., None],
     preprocessor: Callable[..., Any] | None = None,
+    assets: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator that makes a function a builder of the zoo under `name`.
 
@@ -93,7 +100,9 @@ def register(
         heads: keyword argument that takes labels -> name of the layer with one output a label.
         compile: called with a model and, in training, an optimizer; compiles the model with the
             loss and metrics of its task.
-        preprocessor: called with a model and its labels; returns the preprocessor of its inputs.
+        preprocessor: called with a model and its arguments; returns the preprocessor of its inputs.
+        assets: arguments that are lists of words, which a checkpoint keeps a word a line in
+            `ARGUMENT.txt`.
 
     Raises:
         ValueError: if the name is taken, or `heads` is empty.
@@ -105,7 +114,9 @@ def register(
         module = _BUILTIN.get(name, function.__module__)
         if name in _registered or module != function.__module__:
             raise ValueError(f"a builder named {name!r} is registered already")
-        _registered[name] = Builder(name, function, task, dict(heads), compile, preprocessor)
+        _registered[name] = Builder(
+            name, function, task, dict(heads), compile, preprocessor, tuple(assets)
+        )
         return function
 
     return decorator

@@ -7,7 +7,7 @@ Target: 99.4 % of the test digits. About 10 s an epoch on one CPU core.
 
 from functools import partial
 
-from training.batches import random_affine
+from training.pictures import random_affine
 from training.recipe import Recipe, adamw
 
 LECUN = (

@@ -8,7 +8,7 @@ core.
 
 from functools import partial
 
-from training.batches import random_affine
+from training.pictures import random_affine
 from training.recipe import Recipe, adamw
 
 PAPER = "Srivastava, Greff, Schmidhuber: Highway Networks. arXiv:1505.00387, 2015."

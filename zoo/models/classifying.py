@@ -51,9 +51,9 @@ def compile_classifier(model: keras.Model, optimizer: Any = None) -> None:
     )
 
 
-def image_preprocessor(model: keras.Model, labels: Sequence[str]) -> ImagePreprocessor:
+def image_preprocessor(model: keras.Model, arguments: dict[str, Any]) -> ImagePreprocessor:
     """Returns the preprocessor of the images that `model` takes."""
-    return ImagePreprocessor(shape=model.input_shape[1:], labels=labels)
+    return ImagePreprocessor(shape=model.input_shape[1:], labels=arguments["labels"])
 
 
 # Decorator: registers a builder of image classifiers under the name it is given.

@@ -1,16 +1,11 @@
-"""Raw input to plain Python values, in one call."""
+"""What all pipelines share: how they are called, with one input or with many."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from os import PathLike
 from typing import Any
 
 import keras
 import numpy as np
-
-from zoo import loading, registry
-from zoo.errors import unknown_name
-from zoo.preprocessing import Preprocessor
 
 
 class Pipeline:
@@ -20,12 +15,12 @@ class Pipeline:
     iterator, a generator that reads no further than the batch it works on.
     """
 
-    def __init__(self, model: keras.Model, preprocessor: Preprocessor):
+    def __init__(self, model: keras.Model, preprocessor: Any):
         self.model = model
         self.preprocessor = preprocessor
         # A model of its own over the same layers: what a user gives to `model.predict` cannot
         # then widen the shapes that this one was traced for.
-        self._predict = keras.Model(model.input, model.output).predict_on_batch
+        self._predict = keras.Model(model.input, self.outputs_of(model)).predict_on_batch
 
     def __call__(self, inputs: Any, *, batch_size: int = 128, **options: Any) -> Any:
         """Returns the model's answer to one input, or to each of several.
@@ -52,8 +47,11 @@ class Pipeline:
         self, inputs: Iterable[Any], batch_size: int, options: dict[str, Any]
     ) -> Iterator[dict[str, Any]]:
         for batch in _batches(inputs, batch_size):
-            outputs = self._predict(self.preprocessor.encode(batch))
-            yield from self.answers(outputs, **options)
+            yield from self.answers(batch, **options)
+
+    def outputs_of(self, model: keras.Model) -> Any:
+        """Returns the symbolic outputs that answers are made of: the model's, unless overridden."""
+        return model.output
 
     def check_options(self) -> None:
         """Raises an error for options that `answers` cannot use."""
@@ -62,67 +60,9 @@ class Pipeline:
         """Whether `inputs` is one input and not several."""
         raise NotImplementedError
 
-    def answers(self, outputs: np.ndarray) -> Iterator[dict[str, Any]]:
-        """Yields one dict a row of the model's outputs."""
+    def answers(self, batch: Any) -> Iterator[dict[str, Any]]:
+        """Yields one dict an input of the batch, in their order."""
         raise NotImplementedError
-
-
-class ImageClassificationPipeline(Pipeline):
-    """Pictures to `{"label": "7", "score": 0.999, "probabilities": {"0": …}}`.
-
-    `probabilities` is in the order of the classes; with `top_k=k` it holds the k likeliest,
-    likeliest first.
-    """
-
-    def check_options(self, top_k: int | None = None) -> None:
-        classes = len(self.preprocessor.labels)
-        if top_k is not None and not (isinstance(top_k, int) and 1 <= top_k <= classes):
-            raise ValueError(f"top_k must be from 1 to {classes}, got {top_k!r}")
-
-    def is_single(self, inputs: Any) -> bool:
-        if isinstance(inputs, (str, PathLike)):
-            return True
-        return not isinstance(inputs, (list, tuple)) and (
-            np.shape(inputs) in (self.preprocessor.shape, (*self.preprocessor.shape, 1))
-        )
-
-    def answers(self, outputs: np.ndarray, top_k: int | None = None) -> Iterator[dict[str, Any]]:
-        labels = self.preprocessor.labels
-        for row in softmax(outputs):
-            best = int(np.argmax(row))
-            kept = range(len(labels)) if top_k is None else np.argsort(-row, kind="stable")[:top_k]
-            yield {
-                "label": labels[best],
-                "score": float(row[best]),
-                "probabilities": {labels[i]: float(row[i]) for i in kept},
-            }
-
-
-_PIPELINES: dict[str, Callable[..., Pipeline]] = {
-    "image-classification": ImageClassificationPipeline,
-}
-
-
-def pipeline(source: loading.Source, **options: Any) -> Pipeline:
-    """Returns a function from raw input to plain, JSON-ready values.
-
-    Args:
-        source: a checkpoint's name, the path or URL of a checkpoint folder, or a model of the zoo.
-        **options: as `zoo.load` has them.
-
-    Raises:
-        ValueError: if the model has no head, no preprocessor, or a task without a pipeline; or as
-            `zoo.load`.
-    """
-    model = loading.model_of(source, **options)
-    origin = loading.origin(model)
-    builder = registry.builder(origin.builder)
-    if builder.task not in _PIPELINES:
-        raise unknown_name("pipeline for the task", builder.task, _PIPELINES)
-    preprocessor = loading.preprocessor(model)
-    if not preprocessor.labels:
-        raise ValueError(f"{model.name!r} has no head: use model.predict for its features")
-    return _PIPELINES[builder.task](model, preprocessor)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -2,14 +2,11 @@
 
 from typing import Any, Protocol
 
-import numpy as np
-
 
 class Preprocessor(Protocol):
     """What `zoo.preprocessor` returns."""
 
     labels: list[str]
-    shape: tuple[int, ...]
 
     def encode(self, raw: Any, labels: Any = None) -> Any:
         """Returns what the model takes: arrays, or a `tf.data.Dataset` for a dataset.
@@ -20,24 +17,33 @@ class Preprocessor(Protocol):
     def decode(self, outputs: Any) -> Any:
         """Returns the labels that the model's outputs stand for."""
 
-    def example(self) -> np.ndarray:
+    def example(self) -> Any:
         """Returns a small fixed batch of encoded input: a golden output is computed from it."""
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments, JSON-ready, without the labels."""
+        """Returns kind and arguments, JSON-ready, without what the model's builder has too."""
 
 
-def from_config(config: dict[str, Any], labels: list[str]) -> Preprocessor:
+def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocessor:
     """Returns the preprocessor that a checkpoint's config describes.
+
+    Args:
+        config: of the preprocessor.
+        arguments: of the model's builder, of which it takes its labels and vocabularies.
 
     Raises:
         ValueError: if the config names no preprocessor of the zoo.
     """
     from zoo.preprocessing.image import ImagePreprocessor
+    from zoo.preprocessing.sentence import SentencePreprocessor
 
-    kinds = {"image": ImagePreprocessor}
+    kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "image": (ImagePreprocessor, ("labels",)),
+        "sentence": (SentencePreprocessor, ("labels", "vocabulary", "intents")),
+    }
     config = dict(config)
     kind = config.pop("kind", None)
     if kind not in kinds:
         raise ValueError(f"no preprocessor of kind {kind!r}; known: {', '.join(kinds)}")
-    return kinds[kind](labels=labels, **config)
+    preprocessor, names = kinds[kind]
+    return preprocessor(**{name: arguments[name] for name in names if name in arguments}, **config)

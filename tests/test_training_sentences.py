@@ -1,0 +1,129 @@
+"""Sentences for training: their batches, names invented for them, and a whole training."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import pytest
+from helpers import assert_card
+
+import zoo
+from training import sentences
+from training.recipes import recipe
+from training.seeds import train_seeds
+from training.sentences import invent_names
+from zoo.checkpoint import Checkpoint
+from zoo.pipelines.sentence import chunks
+from zoo.preprocessing.sentence import SentencePreprocessor
+
+COUNT = 100
+RNG = np.random.default_rng(5)
+# The first word of a sentence is its number.
+SENTENCES = [[f"w{i}", *["x"] * RNG.integers(0, 20)] for i in range(COUNT)]
+TARGETS = {
+    "labels": [[f"B-{i}", *["O"] * (len(words) - 1)] for i, words in enumerate(SENTENCES)],
+    "intents": [f"i{i}" for i in range(COUNT)],
+}
+PREPROCESSOR = SentencePreprocessor(
+    ["O", *[f"B-{i}" for i in range(COUNT)], *[f"I-{i}" for i in range(COUNT)]],
+    [f"w{i}" for i in range(COUNT)],
+    TARGETS["intents"],
+)
+
+
+def some_batches(**changed):
+    settings = {"batch_size": 8, "seed": 3, "first_epoch": 0, "epochs": 2} | changed
+    dataset = sentences.batches(PREPROCESSOR, SENTENCES, TARGETS, **settings)
+    return list(dataset.as_numpy_iterator())
+
+
+def numbers_of(batches):
+    return [targets["intents"].tolist() for _, targets in batches]
+
+
+def test_arguments_are_those_of_the_data():
+    found = sentences.arguments([["On", "2nd"], ["on"]], {"labels": [["O", "B-b"], ["B-a"]]})
+    labels = ["B-a", "B-b", "I-a", "I-b", "O"]
+    assert found == {"labels": labels, "vocabulary": ["on", "0nd"]}
+    found = sentences.arguments([["a"]], {"labels": [["O"]], "intents": ["ask"]})
+    assert found["intents"] == ["ask"]
+
+
+def test_an_epoch_holds_sentences_once_in_its_own_order():
+    numbers = numbers_of(some_batches())
+    assert [len(batch) for batch in numbers] == [8] * 24
+    first, second = list(chain(*numbers[:12])), list(chain(*numbers[12:]))
+    for epoch in (first, second):
+        assert len(set(epoch)) == len(epoch) == 96
+    assert first != second
+
+
+def test_sentences_stay_with_their_targets():
+    for inputs, targets in some_batches():
+        for words, labels, intent in zip(
+            inputs["words"], targets["labels"], targets["intents"], strict=True
+        ):
+            assert words[0] == number_of(intent)
+            assert labels[0] == intent + 1
+            np.testing.assert_array_equal(labels[1:], np.where(words[1:] == 0, -1, 0))
+
+
+def number_of(intent):
+    """The number of the word that only the sentence with this intent has."""
+    return PREPROCESSOR.encode([[f"w{intent}"]])["words"][0, 0]
+
+
+def test_sentences_of_a_batch_have_similar_lengths():
+    padding = [np.mean(inputs["words"] == 0) for inputs, _ in some_batches()]
+    assert np.mean(padding) < 0.15
+
+
+def test_batches_depend_on_the_seed_and_resume():
+    augment = partial(invent_names, slot="7", rate=1.0)
+    whole, again = some_batches(augment=augment), some_batches(augment=augment)
+    resumed = some_batches(augment=augment, first_epoch=1)
+    for ours, theirs in zip([*again, *resumed], [*whole, *whole[12:]], strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            for name in a:
+                np.testing.assert_array_equal(a[name], b[name])
+    assert numbers_of(some_batches(seed=4)) != numbers_of(whole)
+
+
+def test_invented_names_stand_where_names_stood():
+    words = ["from", "new", "york", "to", "boston", "on", "monday"]
+    labels = ["O", "B-from.city", "I-from.city", "O", "B-to.city", "O", "B-day"]
+    rng = np.random.default_rng(1)
+    kept = replaced = 0
+    for _ in range(300):
+        new_words, new_labels = invent_names(words, labels, rng, slot="city", rate=0.5)
+        assert len(new_words) == len(new_labels)
+        found = list(chunks(new_labels))
+        assert [label for label, *_ in found] == ["from.city", "to.city", "day"]
+        others = [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag]
+        assert others == ["from", "to", "on", "monday"]
+        for (_, first, last), old in zip(found, (["new", "york"], ["boston"]), strict=False):
+            same = new_words[first : last + 1] == old
+            kept, replaced = kept + same, replaced + (not same)
+    assert kept == pytest.approx(replaced, rel=0.2)
+    assert (words, len(labels)) == (["from", "new", "york", "to", "boston", "on", "monday"], 7)
+
+
+@pytest.mark.parametrize("name", ["bilstm_atis"])
+def test_training_of_two_seeds(name, need_data, tmp_path):
+    chosen = recipe(name)
+    need_data(chosen.dataset)
+    small = replace(chosen, train=f"{chosen.train}[:400]", test=f"{chosen.test}[:50]")
+    folder = train_seeds(name, small, seeds=[1, 2], epochs=2, output=tmp_path / "runs")
+    found = Checkpoint.open(folder)
+    assert_card(found.card, name)
+    scores = [
+        Checkpoint.open(tmp_path / "runs" / f"seed_{seed}" / "checkpoint").card for seed in (1, 2)
+    ]
+    best = max(scores, key=lambda card: card["validation_metrics"]["f1"])
+    assert found.card["seed"] == best["seed"]
+    assert found.card["seeds"]["f1"]["values"] == [card["metrics"]["f1"] for card in scores]
+    model = zoo.load(folder, sha256=found.sha256)
+    assert zoo.verify(model)["metrics"] == pytest.approx(found.card["metrics"], abs=1e-3)
+    with pytest.raises(FileExistsError, match="exists already"):
+        train_seeds(name, small, seeds=[1, 2], epochs=2, output=tmp_path / "runs")

@@ -1,0 +1,60 @@
+"""Several trainings that differ in their seed: their spread, and the best of them on validation."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from training.driver import train
+from training.recipe import Recipe
+from zoo import checkpoint
+from zoo.checkpoint import Checkpoint
+
+
+def train_seeds(
+    name: str, recipe: Recipe, *, seeds: Sequence[int], epochs: int | None, output: Path
+) -> Path:
+    """Trains a checkpoint with each seed, in `output/seed_N`, and returns `output/checkpoint`.
+
+    That is the one whose monitored value on the validation split is the largest. Its card has, as
+    `seeds`, mean, standard deviation and all values of every metric on the test split. What is
+    finished is not trained again.
+
+    Args:
+        name, recipe, epochs: as of `train`.
+        seeds: two or more.
+        output: folder of all.
+
+    Raises:
+        FileExistsError: if `output/checkpoint` exists; or as `train`.
+    """
+    folder = output / "checkpoint"
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
+    found = []
+    for seed in seeds:
+        part = output / f"seed_{seed}"
+        if not (part / "checkpoint").exists():
+            keras.backend.clear_session()
+            train(name, recipe, seed=seed, epochs=epochs, output=part)
+        found.append(Checkpoint.open(part / "checkpoint"))
+    monitored = recipe.monitor.removeprefix("val_")
+    best = max(found, key=lambda one: one.card["validation_metrics"][monitored])
+    spread = {}
+    for metric in best.card["metrics"]:
+        values = [one.card["metrics"][metric] for one in found]
+        spread[metric] = {
+            "mean": round(statistics.mean(values), 6),
+            "deviation": round(statistics.stdev(values), 6),
+            "values": values,
+        }
+    checkpoint.write(
+        folder,
+        config=best.config,
+        weights=best.weights,
+        card=best.card | {"seeds": spread},
+        golden=best.golden,
+        assets=best.assets,
+    )
+    return folder

@@ -1,0 +1,117 @@
+"""Sentences for training: batches that are a function of the seed and the epoch alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.pipelines.sentence import chunks
+from zoo.preprocessing import Preprocessor
+from zoo.preprocessing.sentence import vocabulary_of
+
+# Batches of similar length are cut from so many at a time.
+BATCHES_SORTED = 16
+
+Augmentation = Callable[[list[str], list[str], np.random.Generator], tuple[list[str], list[str]]]
+
+
+def arguments(sentences: list[list[str]], targets: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns the arguments of a builder that the data decide: labels, intents and vocabulary.
+
+    Every B-label has its I-label, whether the data have it or not.
+    """
+    labels = {label for labels in targets["labels"] for label in labels}
+    inside = {f"I-{label[2:]}" for label in labels if label.startswith("B-")}
+    found = {
+        "labels": sorted(labels | inside),
+        "vocabulary": vocabulary_of(sentences),
+    }
+    return found | ({"intents": sorted(set(targets["intents"]))} if "intents" in targets else {})
+
+
+def batches(
+    preprocessor: Preprocessor,
+    sentences: list[list[str]],
+    targets: dict[str, Any],
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    augment: Augmentation | None = None,
+) -> tf.data.Dataset:
+    """Returns the encoded batches of the epochs from `first_epoch` to before `epochs`.
+
+    An epoch holds every sentence once, but for the last few that fill no batch, in an order of its
+    own in which the sentences of a batch have similar lengths.
+    """
+
+    def generate() -> Iterator[Any]:
+        for epoch in range(first_epoch, epochs):
+            rng = np.random.default_rng([seed, epoch])
+            examples = list(zip(sentences, targets["labels"], strict=True))
+            if augment is not None:
+                examples = [augment(words, labels, rng) for words, labels in examples]
+            for rows in _rows([len(words) for words, _ in examples], batch_size, rng):
+                wanted = {"labels": [examples[row][1] for row in rows]}
+                if "intents" in targets:
+                    wanted["intents"] = [targets["intents"][row] for row in rows]
+                yield preprocessor.encode([examples[row][0] for row in rows], wanted)
+
+    def signature(arrays: dict[str, np.ndarray]) -> dict[str, tf.TensorSpec]:
+        return {
+            name: tf.TensorSpec((batch_size, *[None] * (array.ndim - 1)), array.dtype)
+            for name, array in arrays.items()
+        }
+
+    inputs, labels = next(generate())
+    return tf.data.Dataset.from_generator(
+        generate, output_signature=(signature(inputs), signature(labels))
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def _rows(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[list[int]]:
+    """Returns the rows of each batch of an epoch."""
+    order = rng.permutation(len(lengths))
+    many = BATCHES_SORTED * batch_size
+    found = []
+    for start in range(0, len(order), many):
+        some = sorted(order[start : start + many], key=lengths.__getitem__)
+        found += [some[i : i + batch_size] for i in range(0, len(some), batch_size)]
+    whole = [rows for rows in found if len(rows) == batch_size]
+    return [whole[i] for i in rng.permutation(len(whole))]
+
+
+def invent_names(
+    words: list[str], labels: list[str], rng: np.random.Generator, *, slot: str, rate: float
+) -> tuple[list[str], list[str]]:
+    """Puts invented names in the place of some chunks, so that a new name is known by its place.
+
+    Args:
+        words, labels: of a sentence, labels in IOB form.
+        rng: decides which names are replaced, and by what.
+        slot: the end of the labels of the chunks, such as "city_name".
+        rate: share of these chunks that are replaced.
+
+    Returns:
+        Words and labels, of another number where a name has more words or fewer.
+    """
+    new_words, new_labels, done = [], [], 0
+    for label, first, last in chunks(labels):
+        if label.endswith(slot) and rng.random() < rate:
+            name = [_invented(rng) for _ in range(rng.choice([1, 2, 3], p=[0.5, 0.4, 0.1]))]
+            new_words += words[done:first] + name
+            new_labels += labels[done:first]
+            new_labels += [f"{'I' if i else 'B'}-{label}" for i in range(len(name))]
+            done = last + 1
+    return new_words + words[done:], new_labels + labels[done:]
+
+
+def _invented(rng: np.random.Generator) -> str:
+    """Returns a word that could be a name: two to four syllables."""
+    onsets = [*"bcdfghjklmnprstvwyz", "br", "ch", "cl", "gr", "kr", "sh", "st", "th", "tr"]
+    vowels = [*"aaeeiioouy", "ai", "au", "ea", "ei", "ia", "oa", "ou"]
+    codas = [*"nrslmt", "ck", "ng", "nd", "ll", "", "", "", "", "", ""]
+    syllables = range(rng.integers(2, 5))
+    return "".join(rng.choice(onsets) + rng.choice(vowels) + rng.choice(codas) for _ in syllables)

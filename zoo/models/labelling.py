@@ -1,0 +1,112 @@
+"""What the builders that label words share: their inputs, their layers, their loss."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.cells import named_cell
+from zoo.layers import (
+    Bidirectional,
+    CharacterCNN,
+    Highway,
+    LetterTrigrams,
+    Recurrent,
+    WordDropout,
+)
+from zoo.layers.crf import negative_log_likelihood, viterbi
+from zoo.layers.words import UNKNOWN
+from zoo.preprocessing.sentence import NO_LABEL
+
+
+def word_vectors(
+    vocabulary: Sequence[str],
+    word_units: int,
+    trigram_units: int,
+    trigram_buckets: int,
+    character_filters: int,
+    word_dropout: float,
+) -> tuple[dict[str, Any], Any]:
+    """Returns the inputs `words` and `characters`, and the vectors of the words.
+
+    A word's vector is its embedding, the mean of those of its letter trigrams, and what a
+    convolution finds in its letters, side by side; trigrams and characters only if they have units.
+    """
+    inputs = {
+        "words": keras.Input((None,), dtype="int32", name="words"),
+        "characters": keras.Input((None, None), dtype="int32", name="characters"),
+    }
+    words, characters = inputs.values()
+    if word_dropout:
+        words = WordDropout(word_dropout, name="word_dropout")(words)
+    embedding = keras.layers.Embedding(
+        len(vocabulary) + UNKNOWN + 1, word_units, mask_zero=True, name="word_embeddings"
+    )
+    vectors = [embedding(words)]
+    if trigram_units:
+        trigrams = LetterTrigrams(trigram_buckets, trigram_units, name="trigrams")
+        vectors.append(trigrams(characters))
+    if character_filters:
+        vectors.append(CharacterCNN(character_filters, name="letters")(characters))
+    if len(vectors) == 1:
+        return inputs, vectors[0]
+    return inputs, keras.layers.Concatenate(name="word_vectors")(vectors)
+
+
+def recurrent_layers(
+    x: Any, cell: str, units: int, depth: int, bidirectional: bool, dropout: float, highway: bool
+) -> Any:
+    """Returns the outputs of `depth` recurrent layers of a cell, dropout before each.
+
+    With `highway` every layer but the first, which changes the size, is a Highway layer around the
+    recurrent one.
+    """
+    for i in range(depth):
+        if dropout:
+            x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
+        one = named_cell(cell, units, name="cell")
+        name = f"recurrent_{i}"
+        carried = highway and i > 0
+        driver = Bidirectional if bidirectional else Recurrent
+        layer = driver(one, return_sequences=True, name="transform" if carried else name)
+        x = (Highway(layer, name=name) if carried else layer)(x)
+    return x
+
+
+class TokenAccuracy(keras.metrics.Mean):
+    """Share of the words whose likeliest label is the true one; padding is not counted."""
+
+    def __init__(self, name="accuracy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        best = ops.argmax(y_pred, axis=-1) if len(y_pred.shape) == 3 else viterbi(y_pred)
+        y_true = ops.cast(y_true, best.dtype)
+        is_word = ops.cast(ops.not_equal(y_true, NO_LABEL), "float32")
+        return super().update_state(ops.equal(y_true, best), is_word)
+
+
+def compile_labeller(model: keras.Model, optimizer: Any = None) -> None:
+    """Compiles for integer labels, -1 where there is no word, and integer intents.
+
+    The loss is the cross-entropy a word, or with a CRF the negative log-likelihood a sentence; that
+    of the intents is added.
+
+    Args:
+        model: from `words` and `characters` to `labels` and perhaps `intents`.
+        optimizer: AdamW at a rate of 1e-3 by default, which suits fine-tuning.
+    """
+    cross_entropy = partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True)
+    outputs = model.output
+    loss: dict[str, Any] = {
+        "labels": negative_log_likelihood
+        if len(outputs["labels"].shape) == 4
+        else cross_entropy(ignore_class=NO_LABEL)
+    }
+    metrics: dict[str, Any] = {"labels": [TokenAccuracy()]}
+    if "intents" in outputs:
+        loss["intents"] = cross_entropy()
+        metrics["intents"] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    model.compile(optimizer=optimizer or keras.optimizers.AdamW(1e-3), loss=loss, metrics=metrics)

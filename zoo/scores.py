@@ -1,0 +1,67 @@
+"""The metrics of each task, those of its field, by the field's own scorers.
+
+Each takes a pipeline and the examples of a split, as `zoo.data.load` returns them.
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from zoo.pipelines.base import Pipeline
+from zoo.pipelines.sentence import TaggingPipeline
+
+
+def classification(classify: Pipeline, pictures: np.ndarray, ids: np.ndarray) -> dict[str, float]:
+    """Returns accuracy and loss of a classifier, as it was compiled."""
+    return classify.model.evaluate(pictures, ids, batch_size=1000, verbose=0, return_dict=True)
+
+
+def slot_filling(
+    fill: TaggingPipeline, sentences: list[list[str]], targets: dict[str, Any]
+) -> dict[str, float]:
+    """Returns F1, precision and recall of slots, and the shares of right intents and sentences.
+
+    A slot is right with its label and all of its words, as in the conlleval script; a sentence
+    with all of its labels and its intent.
+    """
+    answers = fill(words=sentences)
+    metrics = chunk_scores(targets["labels"], [answer["tags"] for answer in answers])
+    right = np.array([a["tags"] == t for a, t in zip(answers, targets["labels"], strict=True)])
+    if answers and "intent" in answers[0]:
+        intents = np.array(
+            [a["intent"] == t for a, t in zip(answers, targets["intents"], strict=True)]
+        )
+        metrics["intent_accuracy"] = intents.mean()
+        right &= intents
+    return metrics | {"sentence_accuracy": right.mean()}
+
+
+def tagging(
+    tag: TaggingPipeline, sentences: list[list[str]], targets: dict[str, Any]
+) -> dict[str, float]:
+    """Returns the share of right tags, after the scores of the chunks if tags are in IOB form."""
+    found = [answer["tags"] for answer in tag(words=sentences)]
+    pairs = zip(chain.from_iterable(found), chain.from_iterable(targets["labels"]), strict=True)
+    accuracy = {"accuracy": float(np.mean([a == b for a, b in pairs]))}
+    in_chunks = any(label.startswith("B-") for row in targets["labels"] for label in row)
+    return (chunk_scores(targets["labels"], found) if in_chunks else {}) | accuracy
+
+
+def chunk_scores(true: list[list[str]], found: list[list[str]]) -> dict[str, float]:
+    """Returns F1, precision and recall of chunks in IOB tags, as seqeval counts them."""
+    from seqeval.metrics import f1_score, precision_score, recall_score
+
+    return {
+        "f1": f1_score(true, found),
+        "precision": precision_score(true, found),
+        "recall": recall_score(true, found),
+    }
+
+
+OF_TASK: dict[str, Callable[..., dict[str, float]]] = {
+    "image-classification": classification,
+    "slot-filling": slot_filling,
+    "tagging": tagging,
+}
