@@ -57,7 +57,9 @@ def label(model):
 def random_texts(count=300):
     rng = np.random.default_rng(7)
     alphabet = [*string.printable, *"éßŁİΣ北🇹👩\u200d\u00a0\u3000\u2029\x1f\ufeff\0٣"]
-    return ["".join(rng.choice(alphabet, rng.integers(0, 40))) for _ in range(count)]
+    # By number: an array of strings would lose a NUL.
+    lengths = rng.integers(0, 40, count)
+    return ["".join(alphabet[i] for i in rng.integers(0, len(alphabet), n)) for n in lengths]
 
 
 @pytest.mark.parametrize("text", [*NASTY, *random_texts()])
@@ -110,7 +112,10 @@ def test_targets():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ({"labels": [["O"], ["O"]], "intents": ["ask", "ask"]}, "sentence 0 has 2 words and 1"),
+        (
+            {"labels": [["O"], ["O"]], "intents": ["ask", "ask"]},
+            r"labels\[0\] must have one for each of 2 words",
+        ),
         ({"labels": [["O", "X"], ["O"]], "intents": ["ask", "ask"]}, "got 'X'"),
         ({"labels": [["O", "O"]], "intents": ["ask", "ask"]}, "labels of 1 sentences for 2"),
         ({"labels": [["O", "O"], ["O"]], "intents": ["ask"]}, "got 1 intents for 2 sentences"),
@@ -128,6 +133,7 @@ def test_bad_targets(labels, message):
     [
         ({"vocabulary": ["a b"]}, "without white space, got 'a b'"),
         ({"vocabulary": [""]}, "without white space, got ''"),
+        ({"vocabulary": ["2nd"]}, "as they are looked up, '0nd'; got '2nd'"),
         ({"vocabulary": ["a", "a"]}, "vocabulary must be distinct, got 'a'"),
         ({"labels": ["O", "O"]}, "labels must be distinct, got 'O'"),
     ],
@@ -217,6 +223,8 @@ def test_answers_do_not_depend_on_company(label):
     for text, answer in zip(texts, together, strict=True):
         alone = label(text)
         assert alone["tags"] == answer["tags"]
+        scores = [one.get("intent_score") or 0 for one in (alone, answer)]
+        assert scores[0] == pytest.approx(scores[1], rel=1e-4)
         np.testing.assert_allclose(
             [token["score"] for token in alone["tokens"]],
             [token["score"] for token in answer["tokens"]],
@@ -268,7 +276,7 @@ def test_long_input_is_read_to_its_end(label):
         ((), {"words": "leave"}, TypeError, "words must be one sentence, a list"),
         ((), {"words": ["a", 3]}, TypeError, r"words must be a list of words, got \['a', 3\]"),
         ((), {"words": [["a"], "b"]}, TypeError, r"words\[1\] must be a list of words, got 'b'"),
-        ((TEXT,), {"top_k": 3}, TypeError, "top_k"),
+        ((TEXT,), {"top_k": 3}, TypeError, "has no option 'top_k'"),
         ((TEXT,), {"batch_size": 0}, ValueError, "batch_size must be a positive integer, got 0"),
     ],
 )
@@ -297,10 +305,11 @@ def test_new_heads(model, caplog):
     assert {name: output.shape[-1] for name, output in new.output.items()} == {
         name: len(labels) for name, labels in heads.items()
     }
-    assert {record.args[1] for record in caplog.records} == set(heads)
+    new_layers = {*heads, "pooling"} if "intents" in heads else set(heads)
+    assert {record.args[1] for record in caplog.records} == new_layers
     old = {variable.path: variable for variable in model.weights}
     for variable in new.weights:
-        if variable.path.split("/")[0] not in heads:
+        if variable.path.split("/")[0] not in new_layers:
             np.testing.assert_array_equal(variable, old[variable.path], err_msg=variable.path)
     inputs, targets = zoo.preprocessor(new).encode(
         ["eat rice", "drink"],
@@ -314,36 +323,92 @@ def test_new_heads(model, caplog):
 def test_features(model):
     features = zoo.load(model, num_classes=0)
     outputs = features.predict(zoo.preprocessor(features).encode([TEXT, "on"]), verbose=0)
-    assert outputs.shape == (
-        2,
-        5,
-        5
-        if "bidirectional" in model.zoo_origin.arguments
-        and not model.zoo_origin.arguments["bidirectional"]
-        else 10,
-    )
+    assert outputs.shape == (2, 5, 10)
     with pytest.raises(ValueError, match="has no head"):
         zoo.pipeline(features)
 
 
+def test_intents_come_and_go(caplog):
+    config = {"labels": LABELS, "vocabulary": VOCABULARY, "units": 5}
+    without = random_model("slot_filler", **config)
+    assert set(zoo.load(without, intents=INTENTS).output) == {"labels", "intents"}
+    with_intents = random_model("slot_filler", intents=INTENTS, **config)
+    assert set(zoo.load(with_intents, intents=[]).output) == {"labels"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocabulary": ["on", "leave"]}, "vocabulary belongs to the weights"),
+        ({"num_classes": -1}, "num_classes must be an integer of 0 or more, got -1"),
+        ({"labels": ["O", "O"]}, "labels must be distinct, got 'O'"),
+        ({"units": 6}, "the weights do not fit"),
+        ({"cell": "lstn"}, "no cell named 'lstn'; did you mean lstm"),
+        ({"depth": 0}, "depth must be a positive integer, got 0"),
+        ({"word_units": 0}, "word_units must be a positive integer, got 0"),
+        ({"trigram_units": -5}, "trigram_units must be an integer of 0 or more, got -5"),
+        ({"character_filters": 1.5}, "character_filters must be an integer of 0 or more, got 1.5"),
+    ],
+)
+def test_bad_overrides(model, change, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.load(model, **change)
+
+
+@pytest.mark.parametrize("window", [3, "ab", [1], [1.5, 0], [-1, 0]])
+def test_bad_windows(window):
+    with pytest.raises(ValueError, match="window must be"):
+        zoo.build("slot_filler", labels=LABELS, vocabulary=VOCABULARY, window=window)
+
+
+def test_paths_are_chosen_in_full_precision():
+    import keras
+
+    config = {"labels": LABELS, "vocabulary": VOCABULARY, "units": 5}
+    full = random_model("tagger", **config)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        scores = [token["score"] for token in zoo.pipeline(full)(TEXT)["tokens"]]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    expected = [token["score"] for token in zoo.pipeline(full)(TEXT)["tokens"]]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+
+
+def test_keras_can_save_a_compiled_model(model, tmp_path):
+    import keras
+
+    model.save(tmp_path / "model.keras")
+    inputs = zoo.preprocessor(model).encode(NASTY)
+    for ours, theirs in zip(
+        keras.tree.flatten(model(inputs)),
+        keras.tree.flatten(keras.models.load_model(tmp_path / "model.keras")(inputs)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
 def test_saved_model_takes_strings(model, label, tmp_path):
     zoo.export(model, tmp_path / "exported")
-    texts = [text for text in NASTY if "\0" not in text]
     code = """
 import json, sys
 import tensorflow as tf
+texts = json.load(open(sys.argv[2]))
 serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-found = serve(texts=tf.constant(json.loads(sys.argv[2])))
+found = serve(texts=tf.constant(texts, tf.string))
 decode = lambda value: [decode(one) for one in value] if isinstance(value, list) else value.decode()
 strings = {k: decode(v.numpy().tolist()) for k, v in found.items() if v.dtype == tf.string}
-print(json.dumps(strings | {"scores": found["scores"].numpy().tolist()}))
+numbers = {k: v.numpy().tolist() for k, v in found.items() if v.dtype != tf.string}
+print(json.dumps(strings | numbers))
+assert serve(texts=tf.constant([b"\\xff on"]))["tokens"].shape == (1, 2)
 assert serve(texts=tf.constant(["one"]))["tags"].shape == (1, 1)
 assert not any(name.split(".")[0] == "zoo" for name in sys.modules)
 """
-    result = run_python(code, tmp_path / "exported", json.dumps(texts), PYTHONPATH=None)
+    (tmp_path / "texts.json").write_text(json.dumps(NASTY))
+    result = run_python(code, tmp_path / "exported", tmp_path / "texts.json", PYTHONPATH=None)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
-    for i, answer in enumerate(label(texts)):
+    for i, answer in enumerate(label(NASTY)):
         count = len(answer["tags"])
         assert found["tokens"][i][:count] == [token["text"] for token in answer["tokens"]]
         assert found["tags"][i][:count] == answer["tags"]
@@ -351,5 +416,6 @@ assert not any(name.split(".")[0] == "zoo" for name in sys.modules)
         np.testing.assert_allclose(
             found["scores"][i][:count], [t["score"] for t in answer["tokens"]], atol=1e-5
         )
-        if answer.get("intent"):
-            assert found["intents"][i] == answer["intent"]
+        if "intent" in answer:
+            assert found["intents"][i] == (answer["intent"] or "")
+            assert found["intent_scores"][i] == pytest.approx(answer["intent_score"] or 0, abs=1e-5)

@@ -123,9 +123,7 @@ def test_rate_warms_up_and_goes_to_zero():
 def test_recipe_can_be_built_and_written_into_a_card(name):
     chosen = recipe(name)
     task = registry.builder(chosen.builder).task
-    of_data = sentences.arguments([["a", "b"]], {"labels": [["O", "B-x"]], "intents": ["ask"]})
-    if chosen.builder == "tagger":
-        del of_data["intents"]
+    of_data = sentences.arguments([["a", "b"]], {"labels": [["O", "B-x"]]})
     model = zoo.build(
         chosen.builder, **chosen.arguments, **({} if task == "image-classification" else of_data)
     )

@@ -57,6 +57,7 @@ def test_an_epoch_holds_sentences_once_in_its_own_order():
     for epoch in (first, second):
         assert len(set(epoch)) == len(epoch) == 96
     assert first != second
+    assert set(first) != set(second), "the same sentences are left out"
 
 
 def test_sentences_stay_with_their_targets():

@@ -75,7 +75,7 @@ def test_model_without_checkpoint(folder):
 def test_metrics_are_those_of_the_test_set(need_data, tmp_path):
     need_data("mnist")
     model = random_model(units=[5])
-    metrics = evaluate(model, "mnist", "test[:500]")
+    metrics = evaluate(model, zoo.data.load("mnist", "test[:500]"))
     pictures, ids = zoo.data.load("mnist", "test[:500]")
     right = np.argmax(model.predict(pictures, verbose=0), axis=1) == ids
     assert metrics["accuracy"] == pytest.approx(right.mean(), abs=1e-6)

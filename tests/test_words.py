@@ -36,7 +36,7 @@ def value(tensor):
 def bucket(trigram, buckets):
     number = 0
     for letter in trigram:
-        number = number * 1279 + ord(letter) % 1279
+        number = number * 1289 + ord(letter) % 1289
     return number % buckets
 
 

@@ -78,8 +78,11 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         model = zoo.build(recipe.builder, **recipe.arguments)
         batches = partial(pictures.batches, *examples)
     else:
-        model = zoo.build(recipe.builder, **sentences.arguments(*examples), **recipe.arguments)
-        batches = partial(sentences.batches, zoo.preprocessor(model), *examples)
+        words, targets = examples
+        targets = {head: targets[head] for head in builder.heads if head in targets}
+        of_data = sentences.arguments(words, targets)
+        model = zoo.build(recipe.builder, **of_data, **recipe.arguments)
+        batches = partial(sentences.batches, zoo.preprocessor(model), words, targets)
     builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs))
 
     settings = recipe.settings()
@@ -118,7 +121,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     state.restore_best(model)
 
     chosen = state.history[state.best_epoch]
-    test, _ = zoo.data.load(recipe.dataset, recipe.test)
+    test = zoo.data.load(recipe.dataset, recipe.test)
     card = {
         "summary": recipe.summary,
         "dataset": {
@@ -128,7 +131,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             "validation_split": recipe.validation,
             "test_split": recipe.test,
         },
-        "metrics": evaluate(model, recipe.dataset, recipe.test),
+        "metrics": evaluate(model, test),
         "validation_metrics": {
             key.removeprefix("val_"): round(value, 6)
             for key, value in chosen.items()
@@ -143,7 +146,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
-    golden_input = zoo.preprocessor(model).encode(test[:16])
+    # Of sentences no test example is kept: the licences of the corpora forbid it.
+    golden_input = test[0][:16] if builder.task == "image-classification" else None
     zoo.save(model, folder, card=card, golden_input=golden_input)
     return folder
 

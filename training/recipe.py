@@ -12,7 +12,8 @@ class Recipe:
     """How one checkpoint is trained.
 
     `optimizer` is called with the number of steps of the whole training, `augment` with a batch of
-    float pixels and a seed of two integers; both are `functools.partial`s, so that a card can name
+    float pixels and a seed of two integers, or with the words of a sentence, their labels and a
+    random generator; both are `functools.partial`s, so that a card can name
     their settings. Splits are written as tensorflow-datasets has them.
     """
 

@@ -97,7 +97,7 @@ def cells_on_atis() -> str:
     ]
     for name, folders in revisions(shipped()).items():
         card = Checkpoint.open(folders[-1]).card
-        if card["dataset"]["name"] != "atis":
+        if (card["task"], card["dataset"]["name"]) != ("slot-filling", "atis"):
             continue
         settings, metrics = card["settings"]["arguments"], card["metrics"]
         ways = "both ways" if settings["bidirectional"] else f"window {settings['window']}"

@@ -1,8 +1,11 @@
 """Several trainings that differ in their seed: their spread, and the best of them on validation."""
 
+import json
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -18,8 +21,8 @@ def train_seeds(
     """Trains a checkpoint with each seed, in `output/seed_N`, and returns `output/checkpoint`.
 
     That is the one whose monitored value on the validation split is the largest. Its card has, as
-    `seeds`, mean, standard deviation and all values of every metric on the test split. What is
-    finished is not trained again.
+    `seeds`, the seeds, and mean, standard deviation and all values of every metric on the test
+    split. What is finished is not trained again.
 
     Args:
         name, recipe, epochs: as of `train`.
@@ -27,21 +30,27 @@ def train_seeds(
         output: folder of all.
 
     Raises:
-        FileExistsError: if `output/checkpoint` exists; or as `train`.
+        FileExistsError: if `output/checkpoint` exists.
+        ValueError: if a part is finished that had other settings; or as `train`.
     """
     folder = output / "checkpoint"
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
+    recipe = replace(recipe, epochs=epochs or recipe.epochs)
     found = []
     for seed in seeds:
         part = output / f"seed_{seed}"
         if not (part / "checkpoint").exists():
             keras.backend.clear_session()
-            train(name, recipe, seed=seed, epochs=epochs, output=part)
-        found.append(Checkpoint.open(part / "checkpoint"))
+            train(name, recipe, seed=seed, epochs=None, output=part)
+        one = Checkpoint.open(part / "checkpoint")
+        settings = {k: v for k, v in one.card["settings"].items() if k != "best_epoch"}
+        if settings != json.loads(json.dumps(recipe.settings())):
+            raise ValueError(f"{part} is of another recipe: remove it, or choose another --output")
+        found.append(one)
     monitored = recipe.monitor.removeprefix("val_")
     best = max(found, key=lambda one: one.card["validation_metrics"][monitored])
-    spread = {}
+    spread: dict[str, Any] = {"seeds": list(seeds)}
     for metric in best.card["metrics"]:
         values = [one.card["metrics"][metric] for one in found]
         spread[metric] = {

@@ -43,8 +43,8 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns the encoded batches of the epochs from `first_epoch` to before `epochs`.
 
-    An epoch holds every sentence once, but for the last few that fill no batch, in an order of its
-    own in which the sentences of a batch have similar lengths.
+    An epoch holds every sentence once, but for a few that fill no batch, in an order of its own in
+    which the sentences of a batch have similar lengths.
     """
 
     def generate() -> Iterator[Any]:
@@ -73,14 +73,14 @@ def batches(
 
 def _rows(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[list[int]]:
     """Returns the rows of each batch of an epoch."""
-    order = rng.permutation(len(lengths))
+    count = len(lengths) // batch_size * batch_size
+    order = rng.permutation(len(lengths))[:count]
     many = BATCHES_SORTED * batch_size
     found = []
-    for start in range(0, len(order), many):
+    for start in range(0, count, many):
         some = sorted(order[start : start + many], key=lengths.__getitem__)
         found += [some[i : i + batch_size] for i in range(0, len(some), batch_size)]
-    whole = [rows for rows in found if len(rows) == batch_size]
-    return [whole[i] for i in rng.permutation(len(whole))]
+    return [found[i] for i in rng.permutation(len(found))]
 
 
 def invent_names(
@@ -100,7 +100,8 @@ def invent_names(
     new_words, new_labels, done = [], [], 0
     for label, first, last in chunks(labels):
         if label.endswith(slot) and rng.random() < rate:
-            name = [_invented(rng) for _ in range(rng.choice([1, 2, 3], p=[0.5, 0.4, 0.1]))]
+            count = rng.choice([1, 2, 3], p=[0.45, 0.4, 0.15])
+            name = [_invented(words, rng) for _ in range(count)]
             new_words += words[done:first] + name
             new_labels += labels[done:first]
             new_labels += [f"{'I' if i else 'B'}-{label}" for i in range(len(name))]
@@ -108,10 +109,13 @@ def invent_names(
     return new_words + words[done:], new_labels + labels[done:]
 
 
-def _invented(rng: np.random.Generator) -> str:
-    """Returns a word that could be a name: two to four syllables."""
+def _invented(words: list[str], rng: np.random.Generator) -> str:
+    """Returns a word that could be a name: syllables, or the ends of two words of the sentence."""
+    if rng.random() < 0.5:
+        first, last = rng.choice(words), rng.choice(words)
+        return first[: rng.integers(1, 6)] + last[-rng.integers(1, 6) :]
     onsets = [*"bcdfghjklmnprstvwyz", "br", "ch", "cl", "gr", "kr", "sh", "st", "th", "tr"]
     vowels = [*"aaeeiioouy", "ai", "au", "ea", "ei", "ia", "oa", "ou"]
     codas = [*"nrslmt", "ck", "ng", "nd", "ll", "", "", "", "", "", ""]
-    syllables = range(rng.integers(2, 5))
+    syllables = range(rng.integers(1, 5))
     return "".join(rng.choice(onsets) + rng.choice(vowels) + rng.choice(codas) for _ in syllables)

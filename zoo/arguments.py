@@ -18,6 +18,20 @@ def positive_integer(name, value):
     return integer
 
 
+def not_negative_integer(name, value):
+    """Returns `value` as an int.
+
+    Raises:
+        ValueError: if it is not an integer of at least 0; the error names the argument.
+    """
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return positive_integer(name, value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an integer of 0 or more, got {value!r}") from error
+
+
 def fraction(name, value):
     """Returns `value` as a float.
 

@@ -35,7 +35,7 @@ def export(
     - Of a slot filler or tagger it takes UTF-8 strings `texts` `(batch,)` and returns `tokens`,
       their words, and `tags`, string `(batch, words)` both, "" after a text's last word, and
       `scores`, float32, the probability of each tag; with intents also `intents`, string
-      `(batch,)`, and `intent_scores`.
+      `(batch,)`, "" for a text without words, and `intent_scores`.
 
     Args:
         source: a checkpoint's name, the path or URL of a checkpoint folder, or a model of the zoo.
@@ -109,8 +109,10 @@ def _sentence_endpoint(model: keras.Model, archive: Any) -> tuple[Any, list[Any]
         }
         if "intents" in outputs:
             probabilities = tf.nn.softmax(tf.cast(outputs["intents"], tf.float32))
-            found["intents"] = tf.gather(intents, tf.argmax(probabilities, axis=-1))
-            found["intent_scores"] = tf.reduce_max(probabilities, axis=-1)
+            heard = tf.reduce_any(is_word, axis=-1)
+            best = tf.gather(intents, tf.argmax(probabilities, axis=-1))
+            found["intents"] = tf.where(heard, best, "")
+            found["intent_scores"] = tf.where(heard, tf.reduce_max(probabilities, axis=-1), 0.0)
         return found
 
     return label, [tf.TensorSpec((None,), tf.string, name="texts")]

@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -44,10 +45,12 @@ class Origin:
 
     def assets(self) -> dict[str, bytes]:
         """Returns file name -> content of the arguments that are lists of words, a word a line."""
-        return {
-            f"{name}.txt": "".join(f"{word}\n" for word in self.arguments[name]).encode()
-            for name in registry.builder(self.builder).assets
-        }
+        found = {}
+        for name in registry.builder(self.builder).assets:
+            if wrong := [word for word in self.arguments[name] if "\n" in word]:
+                raise ValueError(f"{name} must hold words without line breaks, got {wrong[0]!r}")
+            found[f"{name}.txt"] = "".join(f"{word}\n" for word in self.arguments[name]).encode()
+        return found
 
 
 def origin(model: keras.Model) -> Origin:
@@ -106,7 +109,7 @@ def load(
 
     Raises:
         ValueError: if the name is not known (the nearest are listed), or an override changes the
-            shape of anything but a head.
+            shape of anything but a head, or a vocabulary.
         TypeError: if the builder does not have an argument.
         IntegrityError: if a file is not the one that was published.
         UntrustedError: if a foreign folder or URL comes with neither `sha256` nor `trust`.
@@ -121,12 +124,13 @@ def load(
         made_from = _origin_of(found)
         weights = found.weights
     entry = registry.builder(made_from.builder)
+    if fixed := sorted(overrides.keys() & set(entry.assets)):
+        raise ValueError(f"{fixed[0]} belongs to the weights and cannot be changed")
     old = made_from.arguments
     new = entry.arguments(old | entry.with_labels(overrides))
     model = _assemble(entry, new, made_from.preprocessor, compile=compile)
-    _assign(
-        model, weights, {layer for head, layer in entry.heads.items() if old[head] != new[head]}
-    )
+    changed = [layers for head, layers in entry.heads.items() if old[head] != new[head]]
+    _assign(model, weights, set(chain.from_iterable(changed)))
     if old == new:
         model.zoo_origin = replace(model.zoo_origin, published=found)
     return model
@@ -252,7 +256,10 @@ def _origin_of(found: checkpoint.Checkpoint) -> Origin:
     entry = registry.builder(config["builder"])
     if missing := [name for name in entry.assets if f"{name}.txt" not in found.assets]:
         raise IntegrityError(f"{found.path}: has no {missing[0]}.txt")
-    words = {name: found.assets[f"{name}.txt"].decode().split("\n")[:-1] for name in entry.assets}
+    lines = {name: found.assets[f"{name}.txt"].decode() for name in entry.assets}
+    words = {
+        name: text.removesuffix("\n").split("\n") if text else [] for name, text in lines.items()
+    }
     arguments = entry.arguments(config["arguments"] | words)
     preprocessor = config["preprocessing"] and preprocessing.from_config(
         config["preprocessing"], arguments

@@ -23,7 +23,8 @@ _BUILTIN = {
 class Builder:
     """A registered builder and what the rest of the zoo must know of its models.
 
-    `heads` maps a keyword argument that takes labels to the layer which has one output a label.
+    `heads` maps a keyword argument that takes labels to the layers of its head, of which the last
+    has one output a label.
     `assets` names arguments that are long lists of words, which a checkpoint keeps in files of
     their own. `compile` is called with a model (and perhaps an optimizer) to give it its loss and
     metrics, `preprocessor` with a model and its arguments to make the preprocessor of its inputs.
@@ -32,15 +33,13 @@ class Builder:
     name: str
     function: Callable[..., Any]
     task: str
-    heads: dict[str, str]
+    heads: dict[str, tuple[str, ...]]
     compile: Callable[..., None]
     preprocessor: Callable[..., Any] | None
     assets: tuple[str, ...]
 
     def with_labels(self, config: dict[str, Any]) -> dict[str, Any]:
         """Returns `config` with `num_classes=` spelled out as the labels of the first head.
-
-        `num_classes=0` leaves all heads out.
 
         Raises:
             ValueError: if `num_classes` is no count, or labels are given besides.
@@ -52,15 +51,17 @@ class Builder:
         head = next(iter(self.heads))
         if head in config:
             raise ValueError(f"give {head}= or num_classes=, not both")
-        return config | ({head: labels} if labels else {every: [] for every in self.heads})
+        return config | {head: labels}
 
     def arguments(self, config: dict[str, Any]) -> dict[str, Any]:
         """Returns the builder's full keyword arguments: its defaults, `config` over them.
 
+        Without labels for the first head there is no other head either.
+
         Raises:
             TypeError: if `config` names an argument the builder does not have, or lacks one that
                 it needs.
-            ValueError: if labels are repeated, or `num_classes` is no count.
+            ValueError: if labels or words are repeated, or `num_classes` is no count.
         """
         empty = inspect.Parameter.empty
         defaults = {
@@ -75,8 +76,10 @@ class Builder:
             )
         if missing := [name for name, value in arguments.items() if value is empty]:
             raise TypeError(f"builder {self.name!r} needs {missing[0]}=")
-        for head in self.heads:
-            arguments[head] = checked_labels(arguments[head], head)
+        for name in (*self.heads, *self.assets):
+            arguments[name] = checked_labels(arguments[name], name)
+        if not arguments[next(iter(self.heads))]:
+            arguments |= {head: [] for head in self.heads}
         return arguments
 
 
@@ -87,7 +90,7 @@ def register(
     name: str,
     *,
     task: str,
-    heads: dict[str, str],
+    heads: dict[str, str | Sequence[str]],
     compile: Callable[..., None],
     preprocessor: Callable[..., Any] | None = None,
     assets: Sequence[str] = (),
@@ -97,7 +100,8 @@ def register(
     Args:
         name: what `zoo.build` and a checkpoint's config call it.
         task: the task of its models, a key of `zoo.pipeline`'s tasks.
-        heads: keyword argument that takes labels -> name of the layer with one output a label.
+        heads: keyword argument that takes labels -> name of the layer with one output a label, or
+            names of all layers that are there for this head alone, that layer last.
         compile: called with a model and, in training, an optimizer; compiles the model with the
             loss and metrics of its task.
         preprocessor: called with a model and its arguments; returns the preprocessor of its inputs.
@@ -114,8 +118,12 @@ def register(
         module = _BUILTIN.get(name, function.__module__)
         if name in _registered or module != function.__module__:
             raise ValueError(f"a builder named {name!r} is registered already")
+        layers = {
+            head: (layers,) if isinstance(layers, str) else tuple(layers)
+            for head, layers in heads.items()
+        }
         _registered[name] = Builder(
-            name, function, task, dict(heads), compile, preprocessor, tuple(assets)
+            name, function, task, layers, compile, preprocessor, tuple(assets)
         )
         return function
 

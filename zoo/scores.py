@@ -50,9 +50,15 @@ def tagging(
 
 
 def chunk_scores(true: list[list[str]], found: list[list[str]]) -> dict[str, float]:
-    """Returns F1, precision and recall of chunks in IOB tags, as seqeval counts them."""
-    from seqeval.metrics import f1_score, precision_score, recall_score
+    """Returns F1, precision and recall of chunks in IOB tags, as seqeval counts them.
 
+    Raises:
+        RuntimeError: if seqeval is not installed.
+    """
+    try:
+        from seqeval.metrics import f1_score, precision_score, recall_score
+    except ModuleNotFoundError as error:
+        raise RuntimeError("scores of chunks need seqeval: pip install gatezoo[train]") from error
     return {
         "f1": f1_score(true, found),
         "precision": precision_score(true, found),

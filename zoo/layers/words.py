@@ -12,9 +12,9 @@ from zoo.arguments import fraction, positive_integer
 # Numbers that a preprocessor gives to no word: padding, and every word without a number of its own.
 PADDING, UNKNOWN = 0, 1
 
-# A prime above the code points of the Latin, Greek and Cyrillic letters: three of these digits
-# are less than 2**31.
-_BASE = 1279
+# A prime above the code points of the Latin, Greek and Cyrillic letters; a number of three digits
+# to this base is less than 2**31.
+_BASE = 1289
 _BOUNDARY = ord("#")
 
 
@@ -115,7 +115,7 @@ class CharacterCNN(keras.layers.Layer):
         ValueError: if an argument is not a positive integer, or the characters have another rank.
     """
 
-    def __init__(self, filters, width=3, units=30, alphabet=1279, **kwargs):
+    def __init__(self, filters, width=3, units=30, alphabet=1280, **kwargs):
         super().__init__(**kwargs)
         self.filters = positive_integer("filters", filters)
         self.width = positive_integer("width", width)

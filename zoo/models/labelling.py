@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.arguments import fraction, not_negative_integer, positive_integer
 from zoo.cells import named_cell
 from zoo.layers import (
     Bidirectional,
@@ -34,6 +35,11 @@ def word_vectors(
     A word's vector is its embedding, the mean of those of its letter trigrams, and what a
     convolution finds in its letters, side by side; trigrams and characters only if they have units.
     """
+    word_units = positive_integer("word_units", word_units)
+    trigram_units = not_negative_integer("trigram_units", trigram_units)
+    trigram_buckets = positive_integer("trigram_buckets", trigram_buckets)
+    character_filters = not_negative_integer("character_filters", character_filters)
+    word_dropout = fraction("word_dropout", word_dropout)
     inputs = {
         "words": keras.Input((None,), dtype="int32", name="words"),
         "characters": keras.Input((None, None), dtype="int32", name="characters"),
@@ -63,7 +69,7 @@ def recurrent_layers(
     With `highway` every layer but the first, which changes the size, is a Highway layer around the
     recurrent one.
     """
-    for i in range(depth):
+    for i in range(positive_integer("depth", depth)):
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
         one = named_cell(cell, units, name="cell")
@@ -75,6 +81,7 @@ def recurrent_layers(
     return x
 
 
+@keras.saving.register_keras_serializable("zoo")
 class TokenAccuracy(keras.metrics.Mean):
     """Share of the words whose likeliest label is the true one; padding is not counted."""
 
@@ -109,4 +116,10 @@ def compile_labeller(model: keras.Model, optimizer: Any = None) -> None:
     if "intents" in outputs:
         loss["intents"] = cross_entropy()
         metrics["intents"] = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    model.compile(optimizer=optimizer or keras.optimizers.AdamW(1e-3), loss=loss, metrics=metrics)
+    model.compile(
+        optimizer=optimizer or keras.optimizers.AdamW(1e-3),
+        loss=loss,
+        metrics=metrics,
+        # XLA compiles anew for every length of a sentence.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )

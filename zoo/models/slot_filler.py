@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from zoo.arguments import not_negative_integer
 from zoo.layers import AttentionPooling, ContextWindow
 from zoo.models.labelling import compile_labeller, recurrent_layers, word_vectors
 from zoo.preprocessing.sentence import SentencePreprocessor
@@ -18,7 +19,7 @@ def _preprocessor(model: keras.Model, arguments: dict[str, Any]) -> SentencePrep
 @register(
     "slot_filler",
     task="slot-filling",
-    heads={"labels": "labels", "intents": "intents"},
+    heads={"labels": "labels", "intents": ("pooling", "intents")},
     assets=("vocabulary",),
     compile=compile_labeller,
     preprocessor=_preprocessor,
@@ -66,15 +67,17 @@ def slot_filler(
         `(batch, intents)`.
 
     Raises:
-        ValueError: if there is no such cell, or `window` is not two numbers of 0 or more.
+        ValueError: if there is no such cell, a size is no integer or too small, or `window` is not
+            two integers of 0 or more.
     """
-    if len(window) != 2:
-        raise ValueError(f"window must be two numbers, words before and after, got {window!r}")
+    if not isinstance(window, list | tuple) or len(window) != 2:
+        raise ValueError(f"window must be two integers, words before and after, got {window!r}")
+    before, after = (not_negative_integer("window", size) for size in window)
     inputs, x = word_vectors(
         vocabulary, word_units, trigram_units, trigram_buckets, character_filters, word_dropout
     )
-    if any(window):
-        x = ContextWindow(*window, name="window")(x)
+    if before or after:
+        x = ContextWindow(before, after, name="window")(x)
     x = recurrent_layers(x, cell, units, depth, bidirectional, dropout, highway=False)
     if not labels:
         return keras.Model(inputs, x, name="slot_filler")

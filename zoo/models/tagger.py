@@ -63,7 +63,7 @@ def tagger(
         `(batch, time, labels)`.
 
     Raises:
-        ValueError: if there is no such cell.
+        ValueError: if there is no such cell, or a size is no integer or too small.
     """
     inputs, x = word_vectors(
         vocabulary, word_units, trigram_units, trigram_buckets, character_filters, word_dropout

@@ -1,6 +1,7 @@
 """What all pipelines share: how they are called, with one input or with many."""
 
 from collections.abc import Iterable, Iterator
+from inspect import signature
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,11 @@ class Pipeline:
         self.preprocessor = preprocessor
         # A model of its own over the same layers: what a user gives to `model.predict` cannot
         # then widen the shapes that this one was traced for.
-        self._predict = keras.Model(model.input, self.outputs_of(model)).predict_on_batch
+        answering = keras.Model(model.input, self.outputs_of(model))
+        if keras.backend.backend() == "tensorflow":
+            # XLA would compile anew for every shape of a batch.
+            answering.jit_compile = False
+        self._predict = answering.predict_on_batch
 
     def __call__(self, inputs: Any, *, batch_size: int = 128, **options: Any) -> Any:
         """Returns the model's answer to one input, or to each of several.
@@ -36,6 +41,8 @@ class Pipeline:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+        if unknown := sorted(options.keys() - signature(self.check_options).parameters.keys()):
+            raise TypeError(f"{type(self).__name__} has no option {unknown[0]!r}")
         self.check_options(**options)
         if isinstance(inputs, Iterator):
             return self._answers(inputs, batch_size, options)

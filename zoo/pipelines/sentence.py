@@ -83,7 +83,9 @@ class TaggingPipeline(Pipeline):
         return super().__call__(sentences, batch_size=batch_size, **options)
 
     def outputs_of(self, model: keras.Model) -> Any:
-        labels, scores = _BestLabels(name="best_labels")(model.output["labels"])
+        # In full precision, or the sums of a long path would be rounded.
+        choose = _BestLabels(name="best_labels", dtype="float32")
+        labels, scores = choose(model.output["labels"])
         return model.output | {"labels": labels, "scores": scores}
 
     def is_single(self, inputs: Any) -> bool:
@@ -101,12 +103,12 @@ class TaggingPipeline(Pipeline):
 
     def answer(self, sentence: Sentence, found: dict[str, np.ndarray]) -> dict[str, Any]:
         """Returns the answer to one sentence, of its rows of the outputs."""
-        tags = [self.preprocessor.labels[i] for i in found["labels"][: len(sentence.tokens)]]
+        count = len(sentence.tokens)
+        tags = [self.preprocessor.labels[i] for i in found["labels"][:count]]
+        scores = found["scores"][:count].tolist()
         tokens = [
             {"text": token.text, "start": token.start, "end": token.end, "tag": tag, "score": score}
-            for token, tag, score in zip(
-                sentence.tokens, tags, found["scores"].tolist(), strict=False
-            )
+            for token, tag, score in zip(sentence.tokens, tags, scores, strict=True)
         ]
         return {"text": sentence.text, "tokens": tokens, "tags": tags}
 

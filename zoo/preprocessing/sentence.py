@@ -60,8 +60,8 @@ class SentencePreprocessor:
             looked up in small letters.
 
     Raises:
-        ValueError: if labels, words or intents are repeated, or a word is empty or holds white
-            space.
+        ValueError: if labels, words or intents are repeated, or a word is empty, holds white space,
+            or is not normalised.
     """
 
     def __init__(
@@ -76,6 +76,11 @@ class SentencePreprocessor:
         self.vocabulary = checked_labels(vocabulary, "vocabulary")
         if wrong := [word for word in vocabulary if word.split() != [word]]:
             raise ValueError(f"vocabulary must hold words without white space, got {wrong[0]!r}")
+        if wrong := [word for word in vocabulary if word != normalised(word)]:
+            raise ValueError(
+                f"vocabulary must hold words as they are looked up, {normalised(wrong[0])!r}; "
+                f"got {wrong[0]!r}"
+            )
         self.cased_letters = cased_letters
         self._numbers = {word: i for i, word in enumerate(self.vocabulary, UNKNOWN + 1)}
         self._read = lru_cache(maxsize=100_000)(self._read_word)
@@ -101,6 +106,8 @@ class SentencePreprocessor:
             ValueError: if a label is not known, or there are more or fewer labels than words.
         """
         if hasattr(raw, "element_spec"):
+            if labels is not None:
+                raise ValueError("labels cannot be given with a dataset: map them beside it")
             return self._encode_dataset(raw)
         sentences = self.words_of(raw)
         longest = max([1, *map(len, sentences)])
@@ -152,7 +159,7 @@ class SentencePreprocessor:
         """
         if isinstance(raw, str):
             raw = [raw]
-        if not isinstance(raw, list | tuple):
+        if not isinstance(raw, list | tuple | np.ndarray):
             raise TypeError(f"sentences must be texts or lists of words, got {raw!r}")
         return [self._words(sentence) for sentence in raw]
 
@@ -189,31 +196,37 @@ class SentencePreprocessor:
         self, sentences: list[list[str]], targets: Mapping[str, Any], longest: int
     ) -> dict[str, np.ndarray]:
         expected = {"labels", "intents"} if self.intents else {"labels"}
-        if set(targets) != expected:
-            raise ValueError(f"labels must be a dict of {sorted(expected)}, got {sorted(targets)}")
+        if not isinstance(targets, Mapping) or set(targets) != expected:
+            raise ValueError(f"labels must be a dict of {sorted(expected)}, got {targets!r}")
         if len(targets["labels"]) != len(sentences):
             raise ValueError(
                 f"got labels of {len(targets['labels'])} sentences for {len(sentences)}"
             )
+        numbers = _numbers(self.labels)
         ids = np.full((len(sentences), longest), NO_LABEL, np.int32)
         for i, (words, labels) in enumerate(zip(sentences, targets["labels"], strict=True)):
-            if len(labels) != len(words):
+            if isinstance(labels, str) or len(labels) != len(words):
                 raise ValueError(
-                    f"sentence {i} has {len(words)} words and {len(labels)} labels: {words}"
+                    f"labels[{i}] must have one for each of {len(words)} words, got {labels!r}"
                 )
-            ids[i, : len(words)] = _ids(labels, self.labels, "labels")
+            ids[i, : len(words)] = _ids(labels, numbers, "labels")
         if not self.intents:
             return {"labels": ids}
-        intents = _ids(targets["intents"], self.intents, "intents")
+        intents = _ids(targets["intents"], _numbers(self.intents), "intents")
         if len(intents) != len(sentences):
             raise ValueError(f"got {len(intents)} intents for {len(sentences)} sentences")
         return {"labels": ids, "intents": intents}
 
 
-def _ids(labels: Sequence[str | int], names: list[str], argument: str) -> np.ndarray:
+def _numbers(names: list[str]) -> dict[str | int, int]:
+    """Returns the number of every name, and of every number."""
     numbers: dict[str | int, int] = {name: i for i, name in enumerate(names)}
-    numbers |= {i: i for i in range(len(names))}
+    return numbers | {i: i for i in range(len(names))}
+
+
+def _ids(labels: Sequence[str | int], numbers: dict[str | int, int], argument: str) -> np.ndarray:
     if unknown := [label for label in labels if label not in numbers]:
+        names = [name for name in numbers if isinstance(name, str)]
         raise ValueError(
             f"{argument} must be among {len(names)} known ones, such as {', '.join(names[:5])}, "
             f"or their numbers; got {unknown[0]!r}"
