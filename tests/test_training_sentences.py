@@ -19,15 +19,16 @@ from zoo.preprocessing.sentence import SentencePreprocessor
 
 COUNT = 100
 RNG = np.random.default_rng(5)
-# The first word of a sentence is its number.
-SENTENCES = [[f"w{i}", *["x"] * RNG.integers(0, 20)] for i in range(COUNT)]
+# The first word of a sentence is its own.
+FIRST = [chr(0x4E00 + i) for i in range(COUNT)]
+SENTENCES = [[FIRST[i], *["x"] * RNG.integers(0, 20)] for i in range(COUNT)]
 TARGETS = {
     "labels": [[f"B-{i}", *["O"] * (len(words) - 1)] for i, words in enumerate(SENTENCES)],
     "intents": [f"i{i}" for i in range(COUNT)],
 }
 PREPROCESSOR = SentencePreprocessor(
     ["O", *[f"B-{i}" for i in range(COUNT)], *[f"I-{i}" for i in range(COUNT)]],
-    [f"w{i}" for i in range(COUNT)],
+    FIRST,
     TARGETS["intents"],
 )
 
@@ -72,7 +73,7 @@ def test_sentences_stay_with_their_targets():
 
 def number_of(intent):
     """The number of the word that only the sentence with this intent has."""
-    return PREPROCESSOR.encode([[f"w{intent}"]])["words"][0, 0]
+    return PREPROCESSOR.encode([[FIRST[intent]]])["words"][0, 0]
 
 
 def test_sentences_of_a_batch_have_similar_lengths():
@@ -107,6 +108,11 @@ def test_invented_names_stand_where_names_stood():
             same = new_words[first : last + 1] == old
             kept, replaced = kept + same, replaced + (not same)
     assert kept == pytest.approx(replaced, rel=0.2)
+    new_words, new_labels = invent_names(words, labels, rng, slot="city", rate=1.0, bare=1.0)
+    assert [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag] == [
+        "on",
+        "monday",
+    ]
     assert (words, len(labels)) == (["from", "new", "york", "to", "boston", "on", "monday"], 7)
 
 

@@ -84,7 +84,13 @@ def _rows(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> 
 
 
 def invent_names(
-    words: list[str], labels: list[str], rng: np.random.Generator, *, slot: str, rate: float
+    words: list[str],
+    labels: list[str],
+    rng: np.random.Generator,
+    *,
+    slot: str,
+    rate: float,
+    bare: float = 0.0,
 ) -> tuple[list[str], list[str]]:
     """Puts invented names in the place of some chunks, so that a new name is known by its place.
 
@@ -93,6 +99,8 @@ def invent_names(
         rng: decides which names are replaced, and by what.
         slot: the end of the labels of the chunks, such as "city_name".
         rate: share of these chunks that are replaced.
+        bare: share of the replaced ones that lose the word before them, if that has no label:
+            "arrive in Berlin" becomes "arrive Berlin".
 
     Returns:
         Words and labels, of another number where a name has more words or fewer.
@@ -102,8 +110,9 @@ def invent_names(
         if label.endswith(slot) and rng.random() < rate:
             count = rng.choice([1, 2, 3], p=[0.45, 0.4, 0.15])
             name = [_invented(words, rng) for _ in range(count)]
-            new_words += words[done:first] + name
-            new_labels += labels[done:first]
+            lost = first > done and labels[first - 1] == "O" and rng.random() < bare
+            new_words += words[done : first - lost] + name
+            new_labels += labels[done : first - lost]
             new_labels += [f"{'I' if i else 'B'}-{label}" for i in range(len(name))]
             done = last + 1
     return new_words + words[done:], new_labels + labels[done:]

@@ -37,7 +37,7 @@ def _recipe(summary: str, published: dict[str, Any], **arguments: Any) -> Recipe
         epochs=30,
         batch_size=32,
         optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
-        augment=partial(invent_names, slot="city_name", rate=0.4),
+        augment=partial(invent_names, slot="city_name", rate=0.5, bare=0.1),
         monitor="val_f1",
         published=published,
         citation=published["source"],
