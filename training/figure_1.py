@@ -226,14 +226,15 @@ def plot(rows: list[dict[str, str]], path: Path) -> None:
 def table(rows: list[dict[str, str]]) -> str:
     """Returns the best training loss of each network and their ratio, as Markdown."""
     lines = [
-        "| layers | highway, 50 units | plain, 71 units | plain / highway |",
-        "|---|---|---|---|",
+        "| layers | epochs | highway, 50 units | plain, 71 units | plain / highway |",
+        "|---|---|---|---|---|",
     ]
     for depth in EPOCHS:
         chosen = [rows_of(rows, network, depth) for network in ("highway", "plain")]
         if all(chosen):
             highway, plain = (float(draws[0]["train_loss"]) for draws in chosen)
-            lines.append(f"| {depth} | {highway:.3g} | {plain:.3g} | {plain / highway:.3g} |")
+            losses = f"{highway:.3g} | {plain:.3g} | {plain / highway:.3g}"
+            lines.append(f"| {depth} | {EPOCHS[depth]} | {losses} |")
     return "\n".join(lines)
 
 
