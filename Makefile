@@ -31,9 +31,10 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
 
-# One stamp a set of extras: a second run finds it and installs nothing.
+# One stamp a set of extras: a second run finds it and installs nothing. An old pip would run the
+# setup.py of seqeval, which comes as source alone, by itself, and fail: hence --use-pep517.
 $(VENV)/installed-%: $(ROOT)/pyproject.toml $(ROOT)/setup.py | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e "$(ROOT)[$*]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e "$(ROOT)[$*]"
 	@touch $@
 
 run: $(VENV)/installed-train
