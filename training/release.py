@@ -108,7 +108,7 @@ def cells_on_atis() -> str:
             f"| {metrics['intent_accuracy']:.4f} | {card['parameters']:,} "
             f"| {card['training_seconds'] / 60:.0f} min | {card['published'].get('f1', '–')} |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def set_table(page: Path, table: str) -> None:

@@ -11,7 +11,7 @@ import keras
 
 from training.driver import train
 from training.recipe import Recipe
-from zoo import checkpoint
+from zoo import checkpoint, hub
 from zoo.checkpoint import Checkpoint
 
 
@@ -58,7 +58,7 @@ def train_seeds(
             "deviation": round(statistics.stdev(values), 6),
             "values": values,
         }
-    checkpoint.write(
+    sha256 = checkpoint.write(
         folder,
         config=best.config,
         weights=best.weights,
@@ -66,4 +66,5 @@ def train_seeds(
         golden=best.golden,
         assets=best.assets,
     )
+    hub.remember(sha256)
     return folder
