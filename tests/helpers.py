@@ -85,7 +85,7 @@ def assert_card(card, where):
     every, optional = METRICS[card["task"]]
     for metrics in (card["metrics"], card["validation_metrics"]):
         assert every - optional <= metrics.keys() <= every, where
-        assert all(0 < value <= (9 if name == "loss" else 1) for name, value in metrics.items())
+        assert all(0 <= value <= (9 if name == "loss" else 1) for name, value in metrics.items())
     assert card["published"].keys() - every == {"what", "source"}, where
     for name, spread in card.get("seeds", {}).items():
         if name == "seeds":

@@ -316,8 +316,10 @@ def test_new_heads(model, caplog):
         {"labels": [["O", "B-food"], ["O"]]}
         | ({"intents": ["eat", "drink"]} if len(heads) > 1 else {}),
     )
-    losses = new.fit(inputs, targets, epochs=30, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    # Not what `fit` reports: it is of a network with dropout.
+    before = new.evaluate(inputs, targets, verbose=0, return_dict=True)["loss"]
+    new.fit(inputs, targets, epochs=30, verbose=0)
+    assert new.evaluate(inputs, targets, verbose=0, return_dict=True)["loss"] < before
 
 
 def test_features(model):
