@@ -118,17 +118,19 @@ def load(
     if isinstance(source, keras.Model):
         found = None
         made_from = origin(source)
+        name, old = made_from.builder, made_from.arguments
+        encoding = made_from.config()["preprocessing"]
         weights = _weights_of(source)
     else:
         found = hub.fetch(source, revision=revision, sha256=sha256, trust=trust)
-        made_from = _origin_of(found)
+        name, old = found.config["builder"], _arguments_of(found)
+        encoding = found.config["preprocessing"]
         weights = found.weights
-    entry = registry.builder(made_from.builder)
+    entry = registry.builder(name)
     if fixed := sorted(overrides.keys() & set(entry.assets)):
         raise ValueError(f"{fixed[0]} belongs to the weights and cannot be changed")
-    old = made_from.arguments
     new = entry.arguments(old | entry.with_labels(overrides))
-    model = _assemble(entry, new, made_from.preprocessor, compile=compile)
+    model = _assemble(entry, new, encoding, compile=compile)
     changed = [layers for head, layers in entry.heads.items() if old[head] != new[head]]
     _assign(model, weights, set(chain.from_iterable(changed)))
     if old == new:
@@ -156,7 +158,9 @@ def preprocessor(source: Source, **fetching: Any) -> preprocessing.Preprocessor:
     if isinstance(source, keras.Model):
         found = origin(source).preprocessor
     else:
-        found = _origin_of(hub.fetch(source, **fetching)).preprocessor
+        fetched = hub.fetch(source, **fetching)
+        encoding = fetched.config["preprocessing"]
+        found = encoding and preprocessing.from_config(encoding, _arguments_of(fetched))
     if found is None:
         raise ValueError(f"{source} has no preprocessor: its builder takes tensors as they are")
     return found
@@ -234,14 +238,18 @@ def library_versions() -> dict[str, str]:
 def _assemble(
     entry: registry.Builder,
     arguments: dict[str, Any],
-    preprocessor: preprocessing.Preprocessor | None,
+    encoding: dict[str, Any] | None,
     compile: bool,
 ) -> keras.Model:
-    """Builds the model, and gives it its origin and, if asked, its loss and metrics."""
+    """Builds the model, and gives it its origin and, if asked, its loss and metrics.
+
+    `encoding` is the config of its preprocessor; without one the builder makes it.
+    """
     model = entry.function(**arguments)
     labels = arguments[next(iter(entry.heads))]
-    if preprocessor is not None:
-        preprocessor = preprocessing.from_config(preprocessor.get_config(), arguments)
+    preprocessor = None
+    if encoding is not None:
+        preprocessor = preprocessing.from_config(encoding, arguments)
     elif entry.preprocessor is not None:
         preprocessor = entry.preprocessor(model, arguments)
     model.zoo_origin = Origin(entry.name, arguments, preprocessor)
@@ -250,8 +258,8 @@ def _assemble(
     return model
 
 
-def _origin_of(found: checkpoint.Checkpoint) -> Origin:
-    """Returns what the model of a checkpoint is built from."""
+def _arguments_of(found: checkpoint.Checkpoint) -> dict[str, Any]:
+    """Returns the arguments of a checkpoint's builder, its lists of words among them."""
     config = found.config
     entry = registry.builder(config["builder"])
     if missing := [name for name in entry.assets if f"{name}.txt" not in found.assets]:
@@ -260,11 +268,7 @@ def _origin_of(found: checkpoint.Checkpoint) -> Origin:
     words = {
         name: text.removesuffix("\n").split("\n") if text else [] for name, text in lines.items()
     }
-    arguments = entry.arguments(config["arguments"] | words)
-    preprocessor = config["preprocessing"] and preprocessing.from_config(
-        config["preprocessing"], arguments
-    )
-    return Origin(entry.name, arguments, preprocessor)
+    return entry.arguments(config["arguments"] | words)
 
 
 def _weights_of(model: keras.Model) -> dict[str, np.ndarray]:
