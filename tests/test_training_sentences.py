@@ -1,5 +1,6 @@
 """Sentences for training: their batches, names invented for them, and a whole training."""
 
+import random
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -95,20 +96,26 @@ def test_batches_depend_on_the_seed_and_resume():
 def test_invented_names_stand_where_names_stood():
     words = ["from", "new", "york", "to", "boston", "on", "monday"]
     labels = ["O", "B-from.city", "I-from.city", "O", "B-to.city", "O", "B-day"]
-    rng = np.random.default_rng(1)
+    draw = random.Random(1)
     kept = replaced = 0
+    lengths = set()
     for _ in range(300):
-        new_words, new_labels = invent_names(words, labels, rng, slot="city", rate=0.5)
+        new_words, new_labels = invent_names(words, labels, draw, slot="city", rate=0.5)
         assert len(new_words) == len(new_labels)
         found = list(chunks(new_labels))
         assert [label for label, *_ in found] == ["from.city", "to.city", "day"]
         others = [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag]
         assert others == ["from", "to", "on", "monday"]
+        if new_words == words:
+            kept += 1
+            continue
+        replaced += 1
         for (_, first, last), old in zip(found, (["new", "york"], ["boston"]), strict=False):
-            same = new_words[first : last + 1] == old
-            kept, replaced = kept + same, replaced + (not same)
-    assert kept == pytest.approx(replaced, rel=0.2)
-    new_words, new_labels = invent_names(words, labels, rng, slot="city", rate=1.0, bare=1.0)
+            assert new_words[first : last + 1] != old
+            lengths.add(last + 1 - first)
+    assert kept == pytest.approx(replaced, rel=0.3)
+    assert lengths == {1, 2, 3}
+    new_words, new_labels = invent_names(words, labels, draw, slot="city", rate=1.0, bare=1.0)
     assert [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag] == [
         "on",
         "monday",

@@ -14,7 +14,8 @@ class Recipe:
     `optimizer` is called with the number of steps of the whole training, `augment` with a batch of
     float pixels and a seed of two integers, or with the words of a sentence, their labels and a
     random generator; both are `functools.partial`s, so that a card can name
-    their settings. Splits are written as tensorflow-datasets has them.
+    their settings. With `glove` the vocabulary has so many words, those of training among them,
+    and their embeddings start from GloVe. Splits are written as tensorflow-datasets has them.
     """
 
     summary: str
@@ -28,6 +29,7 @@ class Recipe:
     batch_size: int
     optimizer: partial[keras.optimizers.Optimizer]
     augment: partial[Any] | None = None
+    glove: int | None = None
     monitor: str = "val_accuracy"
     published: dict[str, Any] = field(default_factory=dict)
     citation: str = ""
@@ -44,6 +46,7 @@ class Recipe:
             "batch_size": self.batch_size,
             "optimizer": named(self.optimizer),
             "augment": named(self.augment),
+            "glove": self.glove,
             "monitor": self.monitor,
         }
 

@@ -79,36 +79,44 @@ def results() -> str:
     ]
     for name, folders in revisions(shipped()).items():
         card = Checkpoint.open(folders[-1]).card
-        metric, value = next(iter(card["metrics"].items()))
+        first = next(iter(card["metrics"]))
+        shown = [first, *({"intent_accuracy"} & card["metrics"].keys())]
+        test = ", ".join(f"{metric} {card['metrics'][metric]:.4f}" for metric in shown)
         megabytes = sum(file.stat().st_size for file in folders[-1].iterdir()) / 1e6
         minutes = card["training_seconds"] / 60
         lines.append(
-            f"| `{name}` | {card['summary']} | {card['dataset']['name']} | {metric} {value:.4f} | "
+            f"| `{name}` | {card['summary']} | {card['dataset']['name']} | {test} | "
             f"{card['parameters']:,} | {megabytes:.2f} MB | {minutes:.0f} min |"
         )
     return "\n".join(lines)
 
 
-def cells_on_atis() -> str:
-    """Returns the slot fillers of ATIS side by side, from their cards, as Markdown."""
+def labellers() -> str:
+    """Returns what labels words, side by side, from the cards and configurations, as Markdown."""
     lines = [
-        "| checkpoint | cell | slot F1 | seeds | intent | parameters | training | published F1 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| checkpoint | data | cell | score | seeds | intent | parameters | training | published |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, folders in revisions(shipped()).items():
-        card = Checkpoint.open(folders[-1]).card
-        if (card["task"], card["dataset"]["name"]) != ("slot-filling", "atis"):
+    found = [Checkpoint.open(folders[-1]) for folders in revisions(shipped()).values()]
+    for one in sorted(found, key=lambda one: one.card["dataset"]["name"]):
+        card, arguments = one.card, one.config["arguments"]
+        if card["task"] not in ("slot-filling", "tagging"):
             continue
-        settings, metrics = card["settings"]["arguments"], card["metrics"]
-        ways = "both ways" if settings["bidirectional"] else f"window {settings['window']}"
-        spread = card.get("seeds", {}).get("f1")
+        metric, score = next(iter(card["metrics"].items()))
+        before, after = arguments.get("window", [0, 0])
+        ways = "both ways" if arguments.get("bidirectional", True) else "one way"
+        window = f", {before} words before and {after} after" if before or after else ""
+        crf = ", CRF" if arguments["crf"] else ""
+        spread = card.get("seeds", {}).get(metric)
         seeds = f"{spread['mean']:.4f} ± {spread['deviation']:.4f}" if spread else "–"
+        intent = card["metrics"].get("intent_accuracy")
         lines.append(
-            f"| `{name}` | {settings['cell']}, {ways} | {metrics['f1']:.4f} | {seeds} "
-            f"| {metrics['intent_accuracy']:.4f} | {card['parameters']:,} "
-            f"| {card['training_seconds'] / 60:.0f} min | {card['published'].get('f1', '–')} |"
+            f"| `{one.path.parent.name}` | {card['dataset']['name']} "
+            f"| {arguments['cell']}, {ways}{window}{crf} | {metric} {score:.4f} | {seeds} "
+            f"| {f'{intent:.4f}' if intent else '–'} | {card['parameters']:,} "
+            f"| {card['training_seconds'] / 60:.0f} min | {card['published'].get(metric, '–')} |"
         )
-    return "\n".join(lines) if len(lines) > 2 else ""
+    return "\n".join(lines)
 
 
 def set_table(page: Path, table: str) -> None:
@@ -131,7 +139,7 @@ def write_tables() -> None:
         f"Written from the cards by\n`python -m training.release`.\n\n{table}\n"
     )
     set_table(ROOT / "README.md", table)
-    set_table(ROOT / "docs" / "labelling.md", cells_on_atis())
+    set_table(ROOT / "docs" / "labelling.md", labellers())
     shapes = {
         name: {
             key: [str(value.dtype), *value.shape]

@@ -100,7 +100,7 @@ def _sentence_endpoint(model: keras.Model, archive: Any) -> tuple[Any, list[Any]
     def label(texts):
         inputs, tokens = encode(texts)
         outputs = model(inputs, training=False)
-        best, scores = best_labels(outputs["labels"])
+        best, scores = best_labels(outputs["labels"], preprocessor.labels)
         is_word = tokens != ""
         found = {
             "tokens": tokens,

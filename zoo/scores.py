@@ -56,14 +56,11 @@ def chunk_scores(true: list[list[str]], found: list[list[str]]) -> dict[str, flo
         RuntimeError: if seqeval is not installed.
     """
     try:
-        from seqeval.metrics import f1_score, precision_score, recall_score
+        from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
     except ModuleNotFoundError as error:
         raise RuntimeError("scores of chunks need seqeval: pip install gatezoo[train]") from error
-    return {
-        "f1": f1_score(true, found),
-        "precision": precision_score(true, found),
-        "recall": recall_score(true, found),
-    }
+    precision, recall, f1, _ = precision_recall_fscore_support(true, found, average="micro")
+    return {"f1": float(f1), "precision": float(precision), "recall": float(recall)}
 
 
 OF_TASK: dict[str, Callable[..., dict[str, float]]] = {

@@ -1,10 +1,16 @@
 """One short recipe a checkpoint, found by the checkpoint's name."""
 
 from training.recipe import Recipe
-from training.recipes import atis, cnn_mnist, highway_mnist, mlp_mnist
+from training.recipes import cnn_mnist, highway_mnist, mlp_mnist, slot_filling, tagging
 from zoo.errors import unknown_name
 
-RECIPES = highway_mnist.RECIPES | mlp_mnist.RECIPES | cnn_mnist.RECIPES | atis.RECIPES
+RECIPES = (
+    highway_mnist.RECIPES
+    | mlp_mnist.RECIPES
+    | cnn_mnist.RECIPES
+    | slot_filling.RECIPES
+    | tagging.RECIPES
+)
 
 
 def recipe(name: str) -> Recipe:

@@ -202,12 +202,24 @@ def viterbi(potentials):
     scores = _forward(steps, ops.max)
     # [t, b, j] is the best tag at t - 1, if the tag at t is j.
     best_before = ops.argmax(_before(steps, scores)[..., None] + steps, axis=2)
-    best_before = ops.cast(best_before, "int32")
+    return trace(scores[-1], ops.cast(best_before, "int32"))
+
+
+def trace(scores, best_before):
+    """The best path, from its end to its beginning.
+
+    Args:
+        scores: `(batch, tags)`, of the best path that ends in each tag.
+        best_before: int32 `(time, batch, tags)`, the tag before each tag on the best path to it.
+
+    Returns:
+        int32 `(batch, time)`.
+    """
 
     def step(tag, best_before):
         return ops.take_along_axis(best_before, tag[:, None], axis=1)[:, 0], tag
 
-    last = ops.cast(ops.argmax(scores[-1], axis=-1), "int32")
+    last = ops.cast(ops.argmax(scores, axis=-1), "int32")
     return ops.transpose(ops.scan(step, last, best_before, reverse=True)[1])
 
 

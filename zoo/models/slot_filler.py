@@ -7,7 +7,7 @@ import keras
 
 from zoo.arguments import not_negative_integer
 from zoo.layers import AttentionPooling, ContextWindow
-from zoo.models.labelling import compile_labeller, recurrent_layers, word_vectors
+from zoo.models.labelling import compile_labeller, label_head, recurrent_layers, word_vectors
 from zoo.preprocessing.sentence import SentencePreprocessor
 from zoo.registry import register
 
@@ -39,6 +39,7 @@ def slot_filler(
     trigram_buckets: int = 8192,
     character_filters: int = 0,
     dropout: float = 0.5,
+    crf: bool = False,
 ) -> keras.Model:
     """Builds the network of Mesnil et al. (2015) over any cell, and a head for the intent.
 
@@ -60,11 +61,12 @@ def slot_filler(
             for none.
         character_filters: of the convolution over letters; 0 for none.
         dropout: rate before each recurrent layer and the heads, in training.
+        crf: whether labels are chosen together, by a CRF, or each by itself.
 
     Returns:
         A model from a dict of `words` `(batch, time)` and `characters` `(batch, time, letters)` to
-        a dict of logits, `labels` `(batch, time, labels)` and, if there are, `intents`
-        `(batch, intents)`.
+        a dict of logits, `labels` `(batch, time, labels)`, or with a CRF its potentials
+        `(batch, time, labels, labels)`, and, if there are, `intents` `(batch, intents)`.
 
     Raises:
         ValueError: if there is no such cell, a size is no integer or too small, or `window` is not
@@ -83,7 +85,7 @@ def slot_filler(
         return keras.Model(inputs, x, name="slot_filler")
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    outputs = {"labels": keras.layers.Dense(len(labels), name="labels")(x)}
+    outputs = {"labels": label_head(labels, crf)(x)}
     if intents:
         whole = AttentionPooling(units, name="pooling")(x)
         outputs["intents"] = keras.layers.Dense(len(intents), name="intents")(whole)

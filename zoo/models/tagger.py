@@ -5,8 +5,7 @@ from typing import Any
 
 import keras
 
-from zoo.layers import CRF
-from zoo.models.labelling import compile_labeller, recurrent_layers, word_vectors
+from zoo.models.labelling import compile_labeller, label_head, recurrent_layers, word_vectors
 from zoo.preprocessing.sentence import SentencePreprocessor
 from zoo.registry import register
 
@@ -73,7 +72,4 @@ def tagger(
         return keras.Model(inputs, x, name="tagger")
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-    head = (
-        CRF(len(labels), name="labels") if crf else keras.layers.Dense(len(labels), name="labels")
-    )
-    return keras.Model(inputs, {"labels": head(x)}, name="tagger")
+    return keras.Model(inputs, {"labels": label_head(labels, crf)(x)}, name="tagger")

@@ -43,11 +43,16 @@ class Sentence:
 class _BestLabels(keras.layers.Layer):
     """`best_labels` on top of a model."""
 
+    def __init__(self, labels: Sequence[str]):
+        # In full precision, or the sums of a long path would be rounded.
+        super().__init__(name="best_labels", dtype="float32")
+        self.labels = list(labels)
+
     def compute_mask(self, outputs, mask=None):
         return None
 
     def call(self, outputs):
-        return best_labels(outputs)
+        return best_labels(outputs, self.labels)
 
 
 class TaggingPipeline(Pipeline):
@@ -83,9 +88,7 @@ class TaggingPipeline(Pipeline):
         return super().__call__(sentences, batch_size=batch_size, **options)
 
     def outputs_of(self, model: keras.Model) -> Any:
-        # In full precision, or the sums of a long path would be rounded.
-        choose = _BestLabels(name="best_labels", dtype="float32")
-        labels, scores = choose(model.output["labels"])
+        labels, scores = _BestLabels(self.preprocessor.labels)(model.output["labels"])
         return model.output | {"labels": labels, "scores": scores}
 
     def is_single(self, inputs: Any) -> bool:

@@ -136,7 +136,7 @@ class SentencePreprocessor:
 
         from zoo.layers.decoding import best_labels
 
-        best, _ = best_labels(keras.ops.convert_to_tensor(outputs["labels"]))
+        best, _ = best_labels(keras.ops.convert_to_tensor(outputs["labels"]), self.labels)
         decoded: dict[str, Any] = {
             "labels": [[self.labels[i] for i in row] for row in keras.ops.convert_to_numpy(best)]
         }
