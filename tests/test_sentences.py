@@ -421,3 +421,20 @@ assert not any(name.split(".")[0] == "zoo" for name in sys.modules)
         if "intent" in answer:
             assert found["intents"][i] == (answer["intent"] or "")
             assert found["intent_scores"][i] == pytest.approx(answer["intent_score"] or 0, abs=1e-5)
+
+
+def test_a_slot_filler_with_a_crf_learns_intents_beside_it():
+    model = random_model(
+        "slot_filler", labels=LABELS, vocabulary=VOCABULARY, intents=INTENTS, units=5, crf=True
+    )
+    targets = {"labels": [["O", "B-city", "O", "B-date", "I-date"], ["O"]], "intents": ["ask"] * 2}
+    inputs, encoded = zoo.preprocessor(model).encode([TEXT, "arrive"], targets)
+    assert model(inputs)["labels"].shape == (2, 5, len(LABELS), len(LABELS))
+    losses = model.evaluate(inputs, encoded, verbose=0, return_dict=True)
+    assert losses["loss"] == pytest.approx(losses["labels_loss"] + 10 * losses["intents_loss"])
+    before = losses["loss"]
+    model.fit(inputs, encoded, epochs=3, verbose=0)
+    assert model.evaluate(inputs, encoded, verbose=0, return_dict=True)["loss"] < before
+    answer = zoo.pipeline(model)(TEXT)
+    assert answer["intent"] in INTENTS
+    assert all(tag in LABELS for tag in answer["tags"])

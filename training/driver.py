@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -81,23 +82,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     held_out = zoo.data.load(recipe.dataset, recipe.validation)
     steps = len(examples[0]) // recipe.batch_size
     builder = registry.builder(recipe.builder)
-    if builder.task == "image-classification":
-        model = zoo.build(recipe.builder, **recipe.arguments)
-        batches = partial(pictures.batches, *examples)
-        compiled = {}
-    else:
-        words, targets = examples
-        targets = {head: targets[head] for head in builder.heads if head in targets}
-        of_data = sentences.arguments(words, targets)
-        if recipe.glove:
-            of_data["vocabulary"] = glove.vocabulary(of_data["vocabulary"], recipe.glove)
-        model = zoo.build(recipe.builder, **of_data, **recipe.arguments)
-        if recipe.glove:
-            glove.start_from_glove(model.get_layer("word_embeddings"), of_data["vocabulary"])
-        batches = partial(sentences.batches, zoo.preprocessor(model), words, targets)
-        # Those of the validation split are enough.
-        compiled = {"metrics": False}
-    builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs), **compiled)
+    model, batches = _start(recipe, examples, steps)
 
     settings = recipe.settings()
     fingerprint = {
@@ -164,6 +149,29 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     golden_input = test[0][:16] if builder.task == "image-classification" else None
     zoo.save(model, folder, card=card, golden_input=golden_input)
     return folder
+
+
+def _start(
+    recipe: Recipe, examples: tuple[Any, Any], steps: int
+) -> tuple[keras.Model, Callable[..., Any]]:
+    """Returns a recipe's model, new and compiled, and what makes batches for it."""
+    builder = registry.builder(recipe.builder)
+    optimizer = recipe.optimizer(steps * recipe.epochs)
+    if builder.task == "image-classification":
+        model = zoo.build(recipe.builder, **recipe.arguments)
+        builder.compile(model, optimizer=optimizer)
+        return model, partial(pictures.batches, *examples)
+    words, targets = examples
+    targets = {head: targets[head] for head in builder.heads if head in targets}
+    of_data = sentences.arguments(words, targets)
+    if recipe.glove:
+        of_data["vocabulary"] = glove.vocabulary(of_data["vocabulary"], recipe.glove)
+    model = zoo.build(recipe.builder, **of_data, **recipe.arguments)
+    if recipe.glove:
+        glove.start_from_glove(model.get_layer("word_embeddings"), of_data["vocabulary"])
+    # The metrics of the validation split are enough.
+    builder.compile(model, optimizer=optimizer, metrics=False)
+    return model, partial(sentences.batches, zoo.preprocessor(model), words, targets)
 
 
 def _hardware() -> str:

@@ -52,7 +52,7 @@ def fit(
     words, targets = examples
     steps = len(words) // batch_size
     optimizer = adamw(steps * epochs, rate=rate, weight_decay=1e-2)
-    registry.builder("slot_filler").compile(model, optimizer=optimizer)
+    registry.builder("slot_filler").compile(model, optimizer=optimizer, metrics=False)
     model.fit(
         sentences.batches(
             zoo.preprocessor(model),
