@@ -13,7 +13,7 @@ import zoo
 from training import sentences
 from training.recipes import recipe
 from training.seeds import train_seeds
-from training.sentences import invent_names
+from training.variation import vary
 from zoo.checkpoint import Checkpoint
 from zoo.pipelines.sentence import chunks
 from zoo.preprocessing.sentence import SentencePreprocessor
@@ -83,7 +83,7 @@ def test_sentences_of_a_batch_have_similar_lengths():
 
 
 def test_batches_depend_on_the_seed_and_resume():
-    augment = partial(invent_names, slot="7", rate=1.0)
+    augment = partial(vary, names="7", days="none", rate=1.0, bare=0.5)
     whole, again = some_batches(augment=augment), some_batches(augment=augment)
     resumed = some_batches(augment=augment, first_epoch=1)
     for ours, theirs in zip([*again, *resumed], [*whole, *whole[12:]], strict=True):
@@ -93,34 +93,56 @@ def test_batches_depend_on_the_seed_and_resume():
     assert numbers_of(some_batches(seed=4)) != numbers_of(whole)
 
 
-def test_invented_names_stand_where_names_stood():
-    words = ["from", "new", "york", "to", "boston", "on", "monday"]
-    labels = ["O", "B-from.city", "I-from.city", "O", "B-to.city", "O", "B-day"]
+VARIED = {"names": "city", "days": "day", "bare": 0.0}
+
+
+def test_invented_names_and_days_stand_where_others_stood():
+    words = ["from", "new", "york", "to", "boston", "on", "may", "twenty", "second", "at", "noon"]
+    labels = [
+        "O",
+        "B-from.city",
+        "I-from.city",
+        "O",
+        "B-to.city",
+        "O",
+        "B-month",
+        "B-a.day",
+        "I-a.day",
+        "O",
+        "B-time",
+    ]
+    old = {"from.city": ["new", "york"], "to.city": ["boston"], "a.day": ["twenty", "second"]}
     draw = random.Random(1)
-    kept = replaced = 0
-    lengths = set()
-    for _ in range(300):
-        new_words, new_labels = invent_names(words, labels, draw, slot="city", rate=0.5)
+    kept, lengths, days = 0, set(), set()
+    for _ in range(400):
+        new_words, new_labels = vary(words, labels, draw, rate=0.5, **VARIED)
         assert len(new_words) == len(new_labels)
-        found = list(chunks(new_labels))
-        assert [label for label, *_ in found] == ["from.city", "to.city", "day"]
-        others = [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag]
-        assert others == ["from", "to", "on", "monday"]
         if new_words == words:
             kept += 1
             continue
-        replaced += 1
-        for (_, first, last), old in zip(found, (["new", "york"], ["boston"]), strict=False):
-            assert new_words[first : last + 1] != old
-            lengths.add(last + 1 - first)
-    assert kept == pytest.approx(replaced, rel=0.3)
+        for label, first, last in chunks(new_labels):
+            assert new_labels[first].startswith("B-")
+            value = new_words[first : last + 1]
+            if label not in old:
+                assert value == [{"month": "may", "time": "noon"}[label]]
+                continue
+            assert value != old[label]
+            if label == "a.day":
+                days |= set(value)
+            else:
+                lengths.add(len(value))
+        assert [label for label, *_ in chunks(new_labels)] == [
+            label for label, *_ in chunks(labels)
+        ]
+        others = [w for w, tag in zip(new_words, new_labels, strict=True) if tag == "O"]
+        assert others == ["from", "to", "on", "at"]
+    assert kept == pytest.approx(200, rel=0.3)
     assert lengths == {1, 2, 3}
-    new_words, new_labels = invent_names(words, labels, draw, slot="city", rate=1.0, bare=1.0)
-    assert [w for w, tag in zip(new_words, new_labels, strict=True) if "city" not in tag] == [
-        "on",
-        "monday",
-    ]
-    assert (words, len(labels)) == (["from", "new", "york", "to", "boston", "on", "monday"], 7)
+    assert {"1st", "22nd", "3rd", "11th", "12th", "31st", "20th", "7"} <= days
+    assert words[1:3] == ["new", "york"]
+    new_words, new_labels = vary(words, labels, draw, rate=1.0, **VARIED | {"bare": 1.0})
+    others = [w for w, tag in zip(new_words, new_labels, strict=True) if tag == "O"]
+    assert others == ["on", "at"]
 
 
 @pytest.mark.parametrize("name", ["bilstm_atis"])

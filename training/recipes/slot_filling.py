@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from training.recipe import Recipe, adamw
-from training.sentences import invent_names
+from training.variation import vary
 
 MESNIL = (
     "Mesnil et al.: Using Recurrent Neural Networks for Slot Filling in Spoken Language "
@@ -56,7 +56,7 @@ def _atis(published: dict[str, Any], cell: str, **arguments: Any) -> Recipe:
         {"cell": cell, **arguments},
         dataset="atis",
         epochs=30,
-        augment=partial(invent_names, slot="city_name", rate=0.5, bare=0.1),
+        augment=partial(vary, names="city_name", days="day_number", rate=0.5, bare=0.1),
     )
 
 
