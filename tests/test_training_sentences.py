@@ -83,7 +83,7 @@ def test_sentences_of_a_batch_have_similar_lengths():
 
 
 def test_batches_depend_on_the_seed_and_resume():
-    augment = partial(vary, names="7", days="none", rate=1.0, bare=0.5)
+    augment = partial(vary, names="7", days="none", rate=1.0, bare=0.5, others=0.5)
     whole, again = some_batches(augment=augment), some_batches(augment=augment)
     resumed = some_batches(augment=augment, first_epoch=1)
     for ours, theirs in zip([*again, *resumed], [*whole, *whole[12:]], strict=True):
@@ -93,7 +93,7 @@ def test_batches_depend_on_the_seed_and_resume():
     assert numbers_of(some_batches(seed=4)) != numbers_of(whole)
 
 
-VARIED = {"names": "city", "days": "day", "bare": 0.0}
+VARIED = {"names": "city", "days": "day", "bare": 0.0, "others": 0.0}
 
 
 def test_invented_names_and_days_stand_where_others_stood():
@@ -143,6 +143,9 @@ def test_invented_names_and_days_stand_where_others_stood():
     new_words, new_labels = vary(words, labels, draw, rate=1.0, **VARIED | {"bare": 1.0})
     others = [w for w, tag in zip(new_words, new_labels, strict=True) if tag == "O"]
     assert others == ["on", "at"]
+    new_words, new_labels = vary(words, labels, draw, rate=0.0, **VARIED | {"others": 1.0})
+    assert new_labels == labels
+    assert not {"new", "york", "boston", "may", "noon"} & set(new_words)
 
 
 @pytest.mark.parametrize("name", ["bilstm_atis"])

@@ -15,34 +15,38 @@ def vary(
     days: str,
     rate: float,
     bare: float,
+    others: float,
 ) -> tuple[list[str], list[str]]:
-    """Puts invented names and days in figures into some sentences.
+    """Puts invented names and days in figures into some sentences, invented words into all.
 
     Args:
         words, labels: of a sentence, labels in IOB form.
-        draw: decides whether and how the sentence is changed.
+        draw: decides what is replaced, and by what.
         names: the end of the labels of the names, such as "city_name"; all of a sentence are
             replaced, by one to three invented words each.
         days: the end of the labels of the days of a month, such as "day_number"; a corpus of speech
             has "twenty second" where people write "22nd", or "22".
-        rate: share of the sentences that are changed.
+        rate: share of the sentences whose names and days are replaced.
         bare: share of the names that lose the word before them, if that has no label: "arrive in
             Berlin" becomes "arrive Berlin".
+        others: share of the other chunks whose words are replaced by as many invented ones, so that
+            not all that is unknown is taken for a name.
 
     Returns:
         Words and labels, of another number where a chunk has more words or fewer.
     """
-    if draw.random() >= rate:
-        return words, labels
     new_words, new_labels, done = [], [], 0
+    varied = draw.random() < rate
     for label, first, last in chunks(labels):
         kept = first
-        if label.endswith(names):
+        if varied and label.endswith(names):
             value = [_name(words, draw) for _ in range(bisect(_SHARES, draw.random()))]
             if first > done and labels[first - 1] == "O" and draw.random() < bare:
                 kept = first - 1
-        elif label.endswith(days):
+        elif varied and label.endswith(days):
             value = [_day(draw)]
+        elif draw.random() < others:
+            value = [_name(words, draw) for _ in range(first, last + 1)]
         else:
             continue
         new_words += words[done:kept] + value

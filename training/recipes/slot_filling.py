@@ -56,7 +56,7 @@ def _atis(published: dict[str, Any], cell: str, **arguments: Any) -> Recipe:
         {"cell": cell, **arguments},
         dataset="atis",
         epochs=30,
-        augment=partial(vary, names="city_name", days="day_number", rate=0.5, bare=0.1),
+        augment=partial(vary, names="city_name", days="day_number", rate=0.3, bare=0.1, others=0.1),
     )
 
 
