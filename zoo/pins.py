@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "106e957969c752ead81e686448ba579d23ec30c9154e03e03e2140ac58514796"
+INDEX_SHA256 = "a026d393f0bd8b1575d9aac321f94204deddd9754df80cc1a219ae5dcfbe22e3"

@@ -15,18 +15,13 @@ STANZA = (
 )
 
 
-def _recipe(summary: str, published: dict[str, Any], **settings: Any) -> Recipe:
+def _recipe(
+    summary: str, published: dict[str, Any], arguments: dict[str, Any], **settings: Any
+) -> Recipe:
     return Recipe(
         summary=summary,
         builder="tagger",
-        arguments={
-            "word_units": 50,
-            "trigram_units": 50,
-            "trigram_buckets": 4096,
-            "character_filters": 50,
-            "units": 150,
-            "dropout": 0.4,
-        },
+        arguments={"word_units": 50, "character_filters": 50, "dropout": 0.4, **arguments},
         batch_size=32,
         optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
         glove=30_000,
@@ -40,6 +35,7 @@ RECIPES = {
     "bilstm_crf_conll2000": _recipe(
         "Phrases of newspaper sentences by a bidirectional LSTM and a CRF, GloVe",
         {"what": "BI-LSTM-CRF, Senna embeddings", "f1": 0.9446, "source": HUANG},
+        {"units": 200},
         dataset="conll2000",
         train="train[1000:]",
         validation="train[:1000]",
@@ -54,6 +50,7 @@ RECIPES = {
             "accuracy": 0.9540,
             "source": STANZA,
         },
+        {"units": 150, "trigram_units": 50, "trigram_buckets": 4096},
         dataset="ewt",
         train="train",
         validation="dev",

@@ -1,6 +1,7 @@
 """What all pipelines share: how they are called, with one input or with many."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from inspect import signature
 from itertools import islice
 from typing import Any
@@ -21,11 +22,7 @@ class Pipeline:
         self.preprocessor = preprocessor
         # A model of its own over the same layers: what a user gives to `model.predict` cannot
         # then widen the shapes that this one was traced for.
-        answering = keras.Model(model.input, self.outputs_of(model))
-        if keras.backend.backend() == "tensorflow":
-            # XLA would compile anew for every shape of a batch.
-            answering.jit_compile = False
-        self._predict = answering.predict_on_batch
+        self._predict = _compiled(keras.Model(model.input, self.outputs_of(model)))
 
     def __call__(self, inputs: Any, *, batch_size: int = 128, **options: Any) -> Any:
         """Returns the model's answer to one input, or to each of several.
@@ -70,6 +67,27 @@ class Pipeline:
     def answers(self, batch: Any) -> Iterator[dict[str, Any]]:
         """Yields one dict an input of the batch, in their order."""
         raise NotImplementedError
+
+
+def _compiled(model: keras.Model) -> Callable[[Any], Any]:
+    """Returns a function from a batch of arrays to the model's outputs as arrays.
+
+    On TensorFlow it is traced once, for all sizes; Keras would trace until it has met enough of
+    them, seconds each for a large model.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    tree = keras.tree
+    specs = tree.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), model.input)
+    outputs_of = tf.function(partial(model, training=False), input_signature=[specs])
+
+    def predict(inputs: Any) -> Any:
+        tensors = tree.map_structure(lambda x, s: tf.convert_to_tensor(x, s.dtype), inputs, specs)
+        return tree.map_structure(lambda output: output.numpy(), outputs_of(tensors))
+
+    return predict
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
