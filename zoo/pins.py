@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "a026d393f0bd8b1575d9aac321f94204deddd9754df80cc1a219ae5dcfbe22e3"
+INDEX_SHA256 = "0b07a893cc86878ed2b87f3fa6e381b2f832113a12b5f8c1411c37bb4dfd0546"
