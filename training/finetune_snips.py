@@ -65,6 +65,7 @@ def fit(
         ),
         epochs=epochs,
         steps_per_epoch=steps,
+        shuffle=False,
         verbose=0,
     )
 
