@@ -77,7 +77,7 @@ assert not {"tensorflow", "tensorflow_datasets"} & sys.modules.keys()
     [
         ("atis", "1.0.0", "Hemphill, Charles T."),
         ("conll2000", "1.0.0", "Tjong Kim Sang, Erik F. and Buchholz, Sabine"),
-        ("ewt", "1.0.1", "Universal Dependencies 2.10"),
+        ("ewt", "1.0.1", "A Gold Standard Dependency Corpus"),
         ("fashion_mnist", "3.0.1", "Fashion-MNIST"),
         ("mnist", "3.0.1", "LeCun"),
         ("snips", "1.0.0", "arXiv:1805.10190"),

@@ -27,7 +27,16 @@ _TFDS = {
 
 # Of this one, tensorflow-datasets names the authors of all treebanks of all languages.
 _CITATIONS = {
-    "ewt": "Silveira et al.: A Gold Standard Dependency Corpus for English. LREC 2014.",
+    "ewt": """
+@inproceedings{silveira2014gold,
+  title = {A Gold Standard Dependency Corpus for {English}},
+  author = {Silveira, Natalia and Dozat, Timothy and de Marneffe, Marie-Catherine and
+            Bowman, Samuel and Connor, Miriam and Bauer, John and Manning, Christopher D.},
+  booktitle = {Proceedings of the Ninth International Conference on Language Resources and
+               Evaluation},
+  year = {2014},
+}
+""".strip(),
 }
 
 _SECONDS_TO_REACH = 3.0
