@@ -8,6 +8,7 @@ intent; the test split's are scored once a seed, with the rate that won.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,9 @@ import typer
 import zoo
 from training import sentences
 from training.finetuning import compare
-from training.recipe import adamw
 from training.recipes import recipe
-from zoo import registry, scores
+from zoo import scores
+from zoo.models.labelling import compile_labeller
 
 RECIPE = recipe("bilstm_snips")
 COUNT = 50
@@ -46,13 +47,18 @@ def of_intent(examples: Examples, intent: str, wanted: bool = True) -> Examples:
 
 
 def fit(
-    model: keras.Model, examples: Examples, *, rate: float, seed: int, epochs: int, batch_size: int
+    model: keras.Model,
+    examples: Examples,
+    *,
+    optimizer: partial[keras.optimizers.Optimizer],
+    seed: int,
+    epochs: int,
+    batch_size: int,
 ) -> None:
     """Trains a slot filler on sentences."""
     words, targets = examples
     steps = len(words) // batch_size
-    optimizer = adamw(steps * epochs, rate=rate, weight_decay=1e-2)
-    registry.builder("slot_filler").compile(model, optimizer=optimizer, metrics=False)
+    compile_labeller(model, optimizer(steps * epochs), metrics=False)
     model.fit(
         sentences.batches(
             zoo.preprocessor(model),
@@ -79,7 +85,7 @@ def pretrained_on(examples: Examples, folder: Path) -> Path:
         fit(
             model,
             examples,
-            rate=3e-3,
+            optimizer=RECIPE.optimizer,
             seed=0,
             epochs=RECIPE.epochs,
             batch_size=RECIPE.batch_size,
@@ -116,7 +122,8 @@ def main(
             )
         else:
             model = zoo.build("slot_filler", **arguments, **RECIPE.arguments)
-        fit(model, few, rate=rate, seed=seed, epochs=epochs, batch_size=BATCH_SIZE)
+        optimizer = partial(RECIPE.optimizer, rate=rate)
+        fit(model, few, optimizer=optimizer, seed=seed, epochs=epochs, batch_size=BATCH_SIZE)
         return scores.OF_TASK["slot-filling"](zoo.pipeline(model), *of_it[split])["f1"]
 
     table = compare(score, rates=RATES, seeds=seeds)

@@ -1,6 +1,8 @@
 """bilstm_crf_conll2000 and bilstm_crf_ewt: chunks of phrases, and parts of speech.
 
-python -m training bilstm_crf_conll2000 --seeds 5
+Both see the whole sentence, and choose its tags together.
+
+    python -m training bilstm_crf_conll2000 --seeds 5
 """
 
 from functools import partial

@@ -16,7 +16,7 @@ from zoo.arguments import positive_integer
 
 # The log of a probability of 0. It is finite because infinities make gradients NaN, it is far below
 # any score, and a float32 holds the sum of several.
-_NEVER = -1e30
+NEVER = -1e30
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -98,7 +98,7 @@ class CRF(keras.layers.Layer):
         potentials = ops.concatenate([first, others], axis=1)
         if mask is None:
             return potentials
-        identity = ops.where(ops.eye(self.tags, dtype="bool"), 0.0, _NEVER)
+        identity = ops.where(ops.eye(self.tags, dtype="bool"), 0.0, NEVER)
         return ops.where(real[..., None, None], potentials, identity)
 
     def compute_mask(self, inputs, previous_mask):
@@ -176,7 +176,7 @@ def negative_log_likelihood(tags, potentials):
     tags = ops.cast(tags, "int32")
     count = potentials.shape[-1]
     # A corner off the diagonal tells padding; a single tag has none, and its padding holds 0.
-    real = ops.logical_and(tags >= 0, potentials[:, :, 0, -1] > _NEVER / 2)
+    real = ops.logical_and(tags >= 0, potentials[:, :, 0, -1] > NEVER / 2)
     tags = ops.where(real, tags, 0)
     is_known = tags < count
     tags = ops.where(is_known, tags, 0)
@@ -245,7 +245,7 @@ def _time_first(potentials):
 def _before_the_first(steps):
     """Scores `(batch, tags)` from which the first step reads row 0 of its potentials, no other."""
     zeros = ops.zeros_like(steps[0, :, 0, :])
-    return ops.where(ops.arange(steps.shape[-1]) == 0, zeros, _NEVER)
+    return ops.where(ops.arange(steps.shape[-1]) == 0, zeros, NEVER)
 
 
 def _before(steps, scores):

@@ -5,10 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from zoo.layers.crf import marginals, trace, viterbi
-
-# Added to the score of a label that cannot stand at the beginning.
-_NEVER = -1e9
+from zoo.layers.crf import NEVER, marginals, trace, viterbi
 
 
 def best_labels(outputs, labels: Sequence[str]):
@@ -47,7 +44,7 @@ def _best_chunks(logits, labels):
         return ops.cast(ops.argmax(logits, axis=-1), "int32")
     at_first = ops.arange(ops.shape(logits)[1])[:, None, None] == 0
     steps = ops.transpose(logits, (1, 0, 2))
-    steps = ops.where(ops.logical_and(at_first, is_inside), _NEVER, steps)
+    steps = ops.where(ops.logical_and(at_first, is_inside), NEVER, steps)
 
     def step(before, logits):
         inside = ops.maximum(before, ops.take(before, beginning, axis=-1))
@@ -55,6 +52,7 @@ def _best_chunks(logits, labels):
         return after, after
 
     scores = ops.scan(step, ops.zeros_like(steps[0]), steps)[1]
+    # Once more for all steps: on TensorFlow a scan returns nothing of another type than its state.
     before = ops.concatenate([ops.zeros_like(steps[:1]), scores[:-1]], axis=0)
     inside = ops.where(before > ops.take(before, beginning, axis=-1), own, beginning)
     best_before = ops.where(is_inside, inside, ops.argmax(before, axis=-1, keepdims=True))
