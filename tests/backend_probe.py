@@ -94,9 +94,12 @@ def crf_outputs():
         "one step": (1, None),
     }.items():
         potentials = layer(x[:, :steps], mask=part)
+        scores = layer(x[:, :steps], mask=part, training=True)
         results |= {
             f"{case} log_partition": log_partition(potentials),
+            f"{case} log_partition in training": log_partition(scores),
             f"{case} loss": negative_log_likelihood(tags[:, :steps], potentials),
+            f"{case} loss in training": negative_log_likelihood(tags[:, :steps], scores),
             f"{case} viterbi": viterbi(potentials),
             f"{case} marginals": marginals(potentials),
         }

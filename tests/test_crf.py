@@ -11,13 +11,20 @@ from conformance import random_input, randomize, value
 from keras import layers
 
 from zoo.layers import CRF
-from zoo.layers.crf import log_partition, marginals, negative_log_likelihood, viterbi
+from zoo.layers.crf import (
+    log_partition,
+    marginals,
+    negative_log_likelihood,
+    potentials,
+    viterbi,
+)
 
 FEATURES, TAGS, STEPS = 4, 3, 5
 BATCH = 4
 LENGTHS = np.array([5, 3, 1, 2])
 MASK = np.arange(STEPS) < LENGTHS[:, None]
 
+in_training_or_not = pytest.mark.parametrize("training", [False, True])
 masked_or_not = pytest.mark.parametrize("mask", [None, MASK], ids=["unmasked", "masked"])
 
 
@@ -74,34 +81,39 @@ def enumerated_marginals(x, weights):
     )
 
 
+@in_training_or_not
 @masked_or_not
 @pytest.mark.parametrize("tags", [1, 2, TAGS])
-def test_log_partition_is_the_sum_over_all_paths(tags, mask):
+def test_log_partition_is_the_sum_over_all_paths(tags, mask, training):
     layer, x = random_crf(tags), sequences()
     expected = [
         enumerated_log_partition(one[:length], layer.get_weights())
         for one, length in zip(x, lengths_of(x, mask), strict=True)
     ]
-    np.testing.assert_allclose(log_partition(layer(x, mask=mask)), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        log_partition(layer(x, mask=mask, training=training)), expected, atol=1e-5
+    )
 
 
+@in_training_or_not
 @masked_or_not
 @pytest.mark.parametrize("tags", [1, 2, TAGS])
-def test_negative_log_likelihood_is_that_of_the_path_among_all(tags, mask):
+def test_negative_log_likelihood_is_that_of_the_path_among_all(tags, mask, training):
     layer, x, y = random_crf(tags), sequences(), random_tags(tags=tags)
     expected = [
         enumerated_loss(tags[:length], one[:length], layer.get_weights())
         for tags, one, length in zip(y, x, lengths_of(x, mask), strict=True)
     ]
-    loss = negative_log_likelihood(y, layer(x, mask=mask))
+    loss = negative_log_likelihood(y, layer(x, mask=mask, training=training))
     np.testing.assert_allclose(loss, expected, atol=1e-5)
 
 
+@in_training_or_not
 @masked_or_not
 @pytest.mark.parametrize("seed", range(5))
-def test_viterbi_is_the_best_of_all_paths(seed, mask):
+def test_viterbi_is_the_best_of_all_paths(seed, mask, training):
     layer, x = random_crf(seed=seed), sequences()
-    tags = value(viterbi(layer(x, mask=mask)))
+    tags = value(viterbi(layer(x, mask=mask, training=training)))
     assert tags.dtype == "int32"
     assert tags.shape == x.shape[:2]
     for one, found, length in zip(x, tags, lengths_of(x, mask), strict=True):
@@ -109,10 +121,11 @@ def test_viterbi_is_the_best_of_all_paths(seed, mask):
         np.testing.assert_array_equal(found[:length], paths[scores.argmax()])
 
 
+@in_training_or_not
 @masked_or_not
-def test_marginals_are_sums_over_paths(mask):
+def test_marginals_are_sums_over_paths(mask, training):
     layer, x = random_crf(), sequences()
-    p = value(marginals(layer(x, mask=mask)))
+    p = value(marginals(layer(x, mask=mask, training=training)))
     np.testing.assert_allclose(p.sum(axis=-1), 1, atol=1e-6)
     for one, found, length in zip(x, p, lengths_of(x, mask), strict=True):
         expected = enumerated_marginals(one[:length], layer.get_weights())
@@ -125,8 +138,9 @@ def test_best_path_is_not_the_likeliest_tag_of_each_step():
     assert np.any(value(viterbi(potentials)) != value(marginals(potentials)).argmax(axis=-1))
 
 
+@in_training_or_not
 @masked_or_not
-def test_gradient_of_the_loss(mask):
+def test_gradient_of_the_loss(mask, training):
     layer, x, y = random_crf(), sequences(), random_tags()
     factors = np.array([0.5, -1, 2, 3], "float32")
 
@@ -139,7 +153,7 @@ def test_gradient_of_the_loss(mask):
     numeric = references.numeric_gradients(loss, [x, *layer.get_weights()])
     with tf.GradientTape() as tape:
         inputs = tf.Variable(x)
-        potentials = layer(inputs.value(), mask=mask)
+        potentials = layer(inputs.value(), mask=mask, training=training)
         total = tf.reduce_sum(factors * negative_log_likelihood(y, potentials))
     exact = tape.gradient(total, [inputs, *(weight.value for weight in layer.weights)])
     for one, other in zip(exact, numeric, strict=True):
@@ -171,6 +185,47 @@ def test_potentials_are_what_the_score_gains():
     potentials = layer(x, mask=MASK)
     assert keras.backend.standardize_dtype(potentials.dtype) == "float32"
     np.testing.assert_allclose(potentials, expected, atol=1e-5)
+
+
+@masked_or_not
+@pytest.mark.parametrize("tags", [1, TAGS])
+def test_scores_of_training_make_the_same_potentials(tags, mask):
+    layer, x = random_crf(tags), sequences()
+    scores = layer(x, mask=mask, training=True)
+    assert scores.shape == (BATCH, STEPS + tags, tags)
+    np.testing.assert_array_equal(potentials(scores), layer(x, mask=mask))
+
+
+def test_large_scores_in_training():
+    layer, x = random_crf(), sequences(60)
+    kernel, bias, transitions, start, end = layer.get_weights()
+    large = [1000 * weight for weight in (kernel, bias)]
+    layer.set_weights([*large, 20 * transitions, 1000 * start, 1000 * end])
+    expected, found = (layer(x, training=training) for training in (False, True))
+    tags = viterbi(expected)
+    np.testing.assert_array_equal(viterbi(found), tags)
+    # float32 has four digits after a sum of 60 numbers of some thousands.
+    np.testing.assert_allclose(log_partition(found), log_partition(expected), rtol=1e-5)
+    np.testing.assert_allclose(negative_log_likelihood(tags, found), 0, atol=0.5)
+
+
+def test_forbidden_transitions_in_training():
+    layer, x = random_crf(), sequences()
+    kernel, bias, transitions, start, end = layer.get_weights()
+    transitions[0, TAGS - 1] = -1e9
+    layer.set_weights([kernel, bias, transitions, start, end])
+    tags = value(viterbi(layer(x)))
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            loss = negative_log_likelihood(tags, layer(x, training=training))
+        expected = [
+            enumerated_loss(path, one, layer.get_weights())
+            for path, one in zip(tags, x, strict=True)
+        ]
+        np.testing.assert_allclose(loss, expected, atol=1e-5)
+        gradient = value(tape.gradient(loss, layer.transitions.value))
+        assert gradient[0, TAGS - 1] == pytest.approx(0, abs=1e-6)
+        assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
@@ -221,13 +276,14 @@ def test_one_step_is_a_softmax():
     np.testing.assert_allclose(found["loss"], -np.log(p.max(axis=-1)), atol=1e-6)
 
 
-def test_sequence_of_padding_alone_neither_counts_nor_breaks():
+@in_training_or_not
+def test_sequence_of_padding_alone_neither_counts_nor_breaks(training):
     layer, x = random_crf(), sequences()
     mask = MASK & (np.arange(len(x)) != 1)[:, None]
     tags = np.where(mask, random_tags(), -1)
     with tf.GradientTape() as tape:
         inputs = tf.Variable(x)
-        loss = negative_log_likelihood(tags, layer(inputs.value(), mask=mask))
+        loss = negative_log_likelihood(tags, layer(inputs.value(), mask=mask, training=training))
     assert loss[1] == 0
     variables = [weight.value for weight in layer.weights]
     d_x, *d_weights = tape.gradient(loss, [inputs, *variables])
@@ -379,13 +435,14 @@ def test_saved_model_of_any_batch_and_length(trained, tmp_path):
             np.testing.assert_allclose(result, expected[name], atol=1e-4, err_msg=name)
 
 
+@in_training_or_not
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_graph_of_unknown_length_has_the_gradient(jit_compile):
+def test_graph_of_unknown_length_has_the_gradient(jit_compile, training):
     layer, y = random_crf(), random_tags()
 
     def gradients(x, mask, tags):
         with tf.GradientTape() as tape:
-            loss = negative_log_likelihood(tags, layer(x, mask=mask))
+            loss = negative_log_likelihood(tags, layer(x, mask=mask, training=training))
         return loss, *tape.gradient(loss, layer.trainable_variables)
 
     graph = tf.function(

@@ -98,16 +98,24 @@ class WordLogits(keras.layers.Dense):
 
 @keras.saving.register_keras_serializable("zoo")
 class TokenAccuracy(keras.metrics.Mean):
-    """Share of the words whose likeliest label is the true one; padding is not counted."""
+    """Share of the words whose likeliest label is the true one; padding is not counted.
 
-    def __init__(self, name="accuracy", **kwargs):
+    Args:
+        crf: whether the labels are those of a CRF's best path, and not the largest logits.
+    """
+
+    def __init__(self, crf=False, name="accuracy", **kwargs):
         super().__init__(name=name, **kwargs)
+        self.crf = crf
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        best = ops.argmax(y_pred, axis=-1) if len(y_pred.shape) == 3 else viterbi(y_pred)
+        best = viterbi(y_pred) if self.crf else ops.argmax(y_pred, axis=-1)
         y_true = ops.cast(y_true, best.dtype)
         is_word = ops.cast(ops.not_equal(y_true, NO_LABEL), "float32")
         return super().update_state(ops.equal(y_true, best), is_word)
+
+    def get_config(self):
+        return super().get_config() | {"crf": self.crf}
 
 
 def compile_labeller(model: keras.Model, optimizer: Any = None, metrics: bool = True) -> None:
@@ -129,7 +137,7 @@ def compile_labeller(model: keras.Model, optimizer: Any = None, metrics: bool = 
         "labels": negative_log_likelihood if crf else cross_entropy(ignore_class=NO_LABEL)
     }
     weights = {"labels": 1.0}
-    accuracies: dict[str, Any] = {"labels": [TokenAccuracy()]}
+    accuracies: dict[str, Any] = {"labels": [TokenAccuracy(crf)]}
     if "intents" in outputs:
         loss["intents"] = cross_entropy()
         weights["intents"] = 10.0 if crf else 1.0
@@ -138,7 +146,8 @@ def compile_labeller(model: keras.Model, optimizer: Any = None, metrics: bool = 
         optimizer=optimizer or keras.optimizers.AdamW(1e-3),
         loss=loss,
         loss_weights=weights,
-        metrics=accuracies if metrics else None,
+        # With None Keras keeps the metrics of an earlier compile.
+        metrics=accuracies if metrics else [],
         # XLA compiles anew for every length of a sentence.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
