@@ -47,9 +47,7 @@ def repeat(length, turn, variables):
     t = tf.constant(0)
     if not loops_are_portable():
         whole = length - length % STEPS_A_TURN
-        t, *variables = tf.while_loop(
-            lambda t, *_: t < whole, turns(STEPS_A_TURN), (t, *variables)
-        )
+        t, *variables = tf.while_loop(lambda t, *_: t < whole, turns(STEPS_A_TURN), (t, *variables))
     return tf.while_loop(lambda t, *_: t < length, turns(1), (t, *variables))[1:]
 
 
