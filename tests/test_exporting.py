@@ -279,15 +279,14 @@ def test_model_that_a_format_cannot_express(format, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_published_checkpoint_is_exported_by_another_backend(format, tmp_path):
+def test_published_checkpoint_is_exported_by_another_backend(tmp_path):
     if importlib.util.find_spec("jax") is None:
         reason = "jax is not installed: make backends"
         if os.environ.get("ZOO_REQUIRE_BACKENDS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    code = "import sys, zoo; print(zoo.export('highway_mnist_50', sys.argv[1], format=sys.argv[2]))"
-    done = run_python(code, tmp_path / "exported", format, KERAS_BACKEND="jax")
+    code = "import sys, zoo; print(zoo.export('highway_mnist_50', sys.argv[1], format='onnx'))"
+    done = run_python(code, tmp_path / "exported", KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stderr
-    run = FORMATS[format].reader(Path(done.stdout.strip()))
+    run = onnx.reader(Path(done.stdout.strip()))
     assert_same(run({"pixels": PICTURES}), core_outputs(zoo.load("highway_mnist_50"), PICTURES))
