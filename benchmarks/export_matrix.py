@@ -73,7 +73,7 @@ def held(name: str, format: str, folder: Path) -> str:
         if raw_labels(written, inputs) != expected:
             raise RuntimeError(f"{name} as {format} labels raw input as the pipeline does not")
     size = sum(file.stat().st_size for file in written.rglob("*") if file.is_file())
-    return f"{difference:.0e}, {size / 1e6:.1f} MB"
+    return f"{difference:.1g}, {size / 1e6:.1f} MB"
 
 
 def main(
