@@ -72,7 +72,8 @@ def test_run_prints_one_object_a_line(run, png):
 def test_export(run, tmp_path):
     done = run("export", "digits_mlp", tmp_path / "exported")
     assert done.exit_code == 0
-    assert (tmp_path / "exported" / "saved_model.pb").is_file()
+    assert done.stdout == f"written: {tmp_path / 'exported' / '2'}\n"
+    assert (tmp_path / "exported" / "2" / "saved_model.pb").is_file()
     assert_error(run("export", "digits_mlp", tmp_path / "exported"), "nothing is overwritten")
 
 
@@ -120,7 +121,7 @@ def test_trust(run, png, tmp_path, monkeypatch):
         (["run", "digit_mlp", "a.png"], "did you mean digits_mlp"),
         (["run", "digits_mlp", "nothing.png"], "nothing.png"),
         (["run", "digits_mlp", "nothing.png", "--top-k", "11"], "top_k must be from 1 to 10"),
-        (["export", "digits_mlp", "x", "--format", "onnx"], "no export format named 'onnx'"),
+        (["export", "digits_mlp", "x", "--format", "onxx"], "did you mean onnx"),
     ],
 )
 def test_mistake_is_told_in_one_line(run, arguments, message, tmp_path, monkeypatch):

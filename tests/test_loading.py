@@ -194,7 +194,7 @@ def test_fine_tuned_model_goes_all_the_way(folder, tmp_path):
         model.predict(PICTURES)
     )
     zoo.export(tmp_path / "tuned", tmp_path / "exported")
-    served = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+    served = tf.saved_model.load(str(tmp_path / "exported" / "1")).signatures["serving_default"]
     exported = served(pixels=tf.constant(PICTURES))
     np.testing.assert_allclose(
         exported["probabilities"].numpy(),

@@ -391,7 +391,7 @@ def test_keras_can_save_a_compiled_model(model, tmp_path):
 
 
 def test_saved_model_takes_strings(model, label, tmp_path):
-    zoo.export(model, tmp_path / "exported")
+    exported = zoo.export(model, tmp_path / "exported")
     code = """
 import json, sys
 import tensorflow as tf
@@ -407,7 +407,7 @@ assert serve(texts=tf.constant(["one"]))["tags"].shape == (1, 1)
 assert not any(name.split(".")[0] == "zoo" for name in sys.modules)
 """
     (tmp_path / "texts.json").write_text(json.dumps(NASTY))
-    result = run_python(code, tmp_path / "exported", tmp_path / "texts.json", PYTHONPATH=None)
+    result = run_python(code, exported, tmp_path / "texts.json", PYTHONPATH=None)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     for i, answer in enumerate(label(NASTY)):

@@ -110,14 +110,14 @@ def run(
 @app.command()
 def export(
     name: Name,
-    path: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
-    format: Annotated[str, typer.Option(help="saved_model.")] = "saved_model",
+    path: Annotated[Path, typer.Argument(help="Folder to write; a SavedModel goes to PATH/1.")],
+    format: Annotated[str, typer.Option(help="saved_model, onnx or litert.")] = "saved_model",
     trust: Trust = False,
 ) -> None:
     """Write a checkpoint in a form that runs without this package."""
     with plain_errors():
-        zoo.export(name, path, format=format, trust=trust)
-    typer.echo(f"written: {path}")
+        written = zoo.export(name, path, format=format, trust=trust)
+    typer.echo(f"written: {written}")
 
 
 @app.command()

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import keras
 
+from zoo.layers.portable import loops_are_portable
+
 # A part has at least so many rows, where their number is known.
 ROWS_A_PART = 8
 MOST_PARTS = 4
@@ -22,7 +24,7 @@ def in_parts(function, tensors, walks=1):
         tensors: a list; the batch is the last axis but one of each, and of each that is returned.
         walks: how many loops the function has side by side by itself.
     """
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or loops_are_portable():
         return function(tensors)
     import tensorflow as tf
 

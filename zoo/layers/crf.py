@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from zoo.arguments import positive_integer
+from zoo.layers.loop import scan
 
 # The log of a probability of 0. It is finite because infinities make gradients NaN, it is far below
 # any score, and a float32 holds the sum of several.
@@ -306,8 +307,17 @@ def viterbi(scores):
     steps = _time_first(potentials(scores))
     scores = _forward(steps, ops.max)
     # [t, b, j] is the best tag at t - 1, if the tag at t is j.
-    best_before = ops.argmax(_before(steps, scores)[..., None] + steps, axis=2)
-    return trace(scores[-1], ops.cast(best_before, "int32"))
+    best_before = argmax(_before(steps, scores)[..., None] + steps, axis=2)
+    return trace(scores[-1], best_before)
+
+
+def argmax(x, axis):
+    """`keras.ops.argmax` as int32, without the bits of floats, which other runtimes cannot read."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.cast(ops.argmax(x, axis=axis), "int32")
+    import tensorflow as tf
+
+    return tf.argmax(x, axis=axis, output_type="int32")
 
 
 def trace(scores, best_before):
@@ -324,8 +334,8 @@ def trace(scores, best_before):
     def step(tag, best_before):
         return ops.take_along_axis(best_before, tag[:, None], axis=1)[:, 0], tag
 
-    last = ops.cast(ops.argmax(scores, axis=-1), "int32")
-    return ops.transpose(ops.scan(step, last, best_before, reverse=True)[1])
+    last = argmax(scores, axis=-1)
+    return ops.transpose(scan(step, last, best_before, reverse=True))
 
 
 def marginals(scores):
@@ -372,7 +382,7 @@ def _forward(steps, reduce):
         # On TensorFlow a scan returns the scores of every step or none: no choice but to keep them.
         return after, after
 
-    return ops.scan(step, _before_the_first(steps), steps)[1]
+    return scan(step, _before_the_first(steps), steps)
 
 
 def _backward(steps):
@@ -381,4 +391,4 @@ def _backward(steps):
     def step(after, potentials):
         return ops.logsumexp(potentials + after[:, None, :], axis=2), after
 
-    return ops.scan(step, ops.zeros_like(steps[0, :, 0, :]), steps, reverse=True)[1]
+    return scan(step, ops.zeros_like(steps[0, :, 0, :]), steps, reverse=True)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from zoo.layers.crf import NEVER, marginals, trace, viterbi
+from zoo.layers.crf import NEVER, argmax, marginals, trace, viterbi
+from zoo.layers.loop import scan
 
 
 def best_labels(outputs, labels: Sequence[str]):
@@ -37,11 +38,11 @@ def _best_chunks(logits, labels):
     It is the Viterbi algorithm where all pairs of labels are either allowed or not; because only
     two labels may stand before an I-label, its cost is that of the labels, not of their pairs.
     """
-    beginning = np.array([_beginning(i, labels) for i in range(len(labels))])
-    own = np.arange(len(labels))
+    beginning = np.array([_beginning(i, labels) for i in range(len(labels))], np.int32)
+    own = np.arange(len(labels), dtype=np.int32)
     is_inside = beginning != own
     if not is_inside.any():
-        return ops.cast(ops.argmax(logits, axis=-1), "int32")
+        return argmax(logits, axis=-1)
     at_first = ops.arange(ops.shape(logits)[1])[:, None, None] == 0
     steps = ops.transpose(logits, (1, 0, 2))
     steps = ops.where(ops.logical_and(at_first, is_inside), NEVER, steps)
@@ -51,12 +52,12 @@ def _best_chunks(logits, labels):
         after = logits + ops.where(is_inside, inside, ops.max(before, axis=-1, keepdims=True))
         return after, after
 
-    scores = ops.scan(step, ops.zeros_like(steps[0]), steps)[1]
+    scores = scan(step, ops.zeros_like(steps[0]), steps)
     # Once more for all steps: on TensorFlow a scan returns nothing of another type than its state.
     before = ops.concatenate([ops.zeros_like(steps[:1]), scores[:-1]], axis=0)
     inside = ops.where(before > ops.take(before, beginning, axis=-1), own, beginning)
-    best_before = ops.where(is_inside, inside, ops.argmax(before, axis=-1, keepdims=True))
-    return trace(scores[-1], ops.cast(best_before, "int32"))
+    best_before = ops.where(is_inside, inside, argmax(before, axis=-1)[..., None])
+    return trace(scores[-1], best_before)
 
 
 def _beginning(i, labels):

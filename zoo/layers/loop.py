@@ -4,6 +4,26 @@ import keras
 from keras import ops
 
 
+def scan(step, carry, steps, reverse=False):
+    """Returns the results of `step`, called for each slice of `steps` along its first axis.
+
+    `keras.ops.scan` on TensorFlow keeps the carry in an array, which other runtimes cannot read.
+
+    Args:
+        step: `(carry, slice) -> (carry, result)`, tensors all, a result of the carry's shape.
+        carry: the first one.
+        steps: one tensor.
+        reverse: whether to begin with the last slice; the results are in the order of `steps`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.scan(step, carry, steps, reverse=reverse)[1]
+    from zoo.layers.tensorflow_loop import scan as scan_in_tensorflow
+
+    if not reverse:
+        return scan_in_tensorflow(step, carry, steps)
+    return ops.flip(scan_in_tensorflow(step, carry, ops.flip(steps, 0)), 0)
+
+
 def masked(step, zero_output):
     """Returns `step` with a mask: where it is False, states stay, and so does the output.
 

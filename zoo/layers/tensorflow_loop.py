@@ -13,6 +13,7 @@ results are kept. Outside of training nothing is kept, and a gradient is TensorF
 import tensorflow as tf
 
 from zoo.cells.products import matmul, products_made_by
+from zoo.layers.portable import loops_are_portable
 
 # Steps that are written out in each turn of a loop.
 STEPS_A_TURN = 4
@@ -43,10 +44,10 @@ def repeat(length, turn, variables):
 
         return body
 
-    whole = length - length % STEPS_A_TURN
-    t, *variables = tf.while_loop(
-        lambda t, *_: t < whole, turns(STEPS_A_TURN), (tf.constant(0), *variables)
-    )
+    t = tf.constant(0)
+    if not loops_are_portable():
+        whole = length - length % STEPS_A_TURN
+        t, *variables = tf.while_loop(lambda t, *_: t < whole, turns(STEPS_A_TURN), (t, *variables))
     return tf.while_loop(lambda t, *_: t < length, turns(1), (t, *variables))[1:]
 
 
@@ -67,6 +68,18 @@ def unstacked(tensor):
 def written(arrays, t, values):
     """Writes one value to each array."""
     return [array.write(t, value) for array, value in zip(arrays, values, strict=True)]
+
+
+def scan(step, carry, steps):
+    """`zoo.layers.loop.scan`, forwards."""
+    length, array = tf.shape(steps)[0], unstacked(steps)
+
+    def turn(t, variables):
+        carry, results = variables
+        carry, result = step(carry, array.read(t))
+        return carry, results.write(t, result)
+
+    return repeat(length, turn, (carry, empty(length, carry)))[1].stack()
 
 
 def walk(advance, params, projected, mask, carry, every_output, training):

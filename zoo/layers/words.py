@@ -78,7 +78,7 @@ class LetterTrigrams(keras.layers.Layer):
         # The letter after a word's last is its boundary.
         after = ops.where(ops.logical_and(is_letter, after == 0), _BOUNDARY, after)
         bucket = ops.mod((before * _BASE + here) * _BASE + after, self.buckets)
-        counted = ops.cast(is_letter, self.compute_dtype)[..., None]
+        counted = ops.expand_dims(ops.cast(is_letter, self.compute_dtype), -1)
         vectors = ops.take(ops.cast(self.embeddings, self.compute_dtype), bucket, axis=0)
         return ops.sum(vectors * counted, axis=-2) / ops.maximum(ops.sum(counted, axis=-2), 1)
 
@@ -131,7 +131,8 @@ class CharacterCNN(keras.layers.Layer):
 
     def call(self, characters):
         letters = _letters(characters, "CharacterCNN")
-        is_letter = ops.cast(letters > 0, self.compute_dtype)[..., None]
+        # Not `[..., None]`: LiteRT has no slice of so many axes.
+        is_letter = ops.expand_dims(ops.cast(letters > 0, self.compute_dtype), -1)
         ids = ops.minimum(letters, self.alphabet)
         x = ops.take(ops.cast(self.embeddings, self.compute_dtype), ids, axis=0) * is_letter
         batch, time, length = ops.shape(letters)

@@ -148,8 +148,12 @@ class SentencePreprocessor:
 
     def example(self) -> dict[str, np.ndarray]:
         """Returns two encoded sentences of words of the vocabulary."""
+        return self.encode(self.example_texts())
+
+    def example_texts(self) -> list[str]:
+        """Returns the texts that `example` encodes."""
         words = (self.vocabulary * 8)[:8] or ["a"]
-        return self.encode([words, [*words[:3], "Xylographer-42"]])
+        return [" ".join(words), " ".join([*words[:3], "Xylographer-42"])]
 
     def words_of(self, raw: Any) -> list[list[str]]:
         """Returns the words of a text, of each of several, or of lists of words.

@@ -1,0 +1,155 @@
+"""What an exported model computes: from encoded input, or, on TensorFlow, from raw input."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo import loading
+from zoo.errors import unknown_name
+from zoo.layers.decoding import best_labels
+from zoo.preprocessing.image import ImagePreprocessor
+from zoo.preprocessing.sentence import SentencePreprocessor
+
+
+def named(model: keras.Model, encoded: Any) -> dict[str, Any]:
+    """Returns encoded input, as a preprocessor gives it, as a dict by the names of the inputs."""
+    return dict(encoded) if isinstance(encoded, Mapping) else {model.inputs[0].name: encoded}
+
+
+def core_inputs(model: keras.Model, batch: int | None = None) -> list[Any]:
+    """Returns a `tf.TensorSpec` for each input of `core`, with the type that is encoded.
+
+    Args:
+        model: with a preprocessor.
+        batch: the number of rows, where it is fixed.
+    """
+    import tensorflow as tf
+
+    example = named(model, loading.preprocessor(model).example())
+    return [
+        tf.TensorSpec((batch, *x.shape[1:]), example[x.name].dtype, name=x.name)
+        for x in model.inputs
+    ]
+
+
+def core(model: keras.Model) -> Callable[..., dict[str, Any]]:
+    """Returns the function from a model's inputs, in their order, to its outputs by name.
+
+    They are float32: `logits` of a model with one output, else those the model names. Of a labeller
+    of words there are also `tag_ids`, int32, and `scores`, as `best_labels` finds them.
+    """
+    labels = loading.preprocessor(model).labels
+
+    def outputs_of(*tensors):
+        inputs = {
+            x.name: ops.cast(tensor, x.dtype)
+            for x, tensor in zip(model.inputs, tensors, strict=True)
+        }
+        if not isinstance(model.input, dict):
+            (inputs,) = inputs.values()
+        outputs = model(inputs, training=False)
+        if not isinstance(outputs, dict):
+            return {"logits": ops.cast(outputs, "float32")}
+        found = {name: ops.cast(output, "float32") for name, output in outputs.items()}
+        if "labels" in found:
+            found["tag_ids"], found["scores"] = best_labels(found["labels"], labels)
+        return found
+
+    return outputs_of
+
+
+def raw_endpoints(
+    model: keras.Model, outputs_of: Callable[..., Any], track: Callable[[Any], Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Returns the name of each signature that takes raw input, its function and its inputs.
+
+    Args:
+        model: a classifier of pictures or a labeller of words.
+        outputs_of: `core` of it.
+        track: called with what holds the tables of a function.
+
+    Raises:
+        ValueError: if the model's preprocessor is none of the zoo's.
+    """
+    preprocessor = loading.preprocessor(model)
+    if isinstance(preprocessor, ImagePreprocessor):
+        return _picture_endpoints(preprocessor, outputs_of)
+    if isinstance(preprocessor, SentencePreprocessor):
+        names = [x.name for x in model.inputs]
+        return _sentence_endpoints(preprocessor, names, outputs_of, track)
+    raise unknown_name("graph of the preprocessor", type(preprocessor).__name__, ["image"])
+
+
+def _picture_endpoints(
+    preprocessor: ImagePreprocessor, outputs_of: Callable[..., Any]
+) -> dict[str, tuple[Any, Any]]:
+    import tensorflow as tf
+
+    labels = tf.constant(preprocessor.labels)
+    height, width, *channels = preprocessor.shape
+
+    def classify(pixels):
+        logits = outputs_of(pixels)["logits"]
+        return {
+            "probabilities": tf.nn.softmax(logits),
+            "labels": tf.gather(labels, tf.argmax(logits, axis=-1)),
+        }
+
+    def read(encoded):
+        """One file, as Pillow would read it."""
+        picture = tf.cast(tf.io.decode_image(encoded, 3, expand_animations=False), tf.int32)
+        if channels != [3]:
+            # In the integers of Pillow, which a grey picture passes unchanged.
+            grey = tf.reduce_sum(picture * [19595, 38470, 7471], axis=-1, keepdims=True)
+            picture = (grey + 0x8000) // 0x10000
+        resized = tf.image.resize(picture, (height, width), "lanczos3", antialias=True)
+        pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+        return tf.reshape(pixels, preprocessor.shape)
+
+    def classify_files(image_bytes):
+        spec = tf.TensorSpec(preprocessor.shape, tf.uint8)
+        return classify(tf.map_fn(read, image_bytes, fn_output_signature=spec))
+
+    return {
+        "serving_default": (
+            classify,
+            [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")],
+        ),
+        "serving_images": (classify_files, [tf.TensorSpec((None,), tf.string, name="image_bytes")]),
+    }
+
+
+def _sentence_endpoints(
+    preprocessor: SentencePreprocessor,
+    names: list[str],
+    outputs_of: Callable[..., Any],
+    track: Callable[[Any], Any],
+) -> dict[str, tuple[Any, Any]]:
+    import tensorflow as tf
+
+    from zoo.preprocessing.sentence_graph import SentenceGraph
+
+    encode = SentenceGraph(preprocessor)
+    track(encode)
+    tags, intents = tf.constant(preprocessor.labels), tf.constant(preprocessor.intents, tf.string)
+
+    def label(texts):
+        inputs, tokens = encode(texts)
+        outputs = outputs_of(*(inputs[name] for name in names))
+        is_word = tokens != ""
+        found = {
+            "tokens": tokens,
+            "tags": tf.where(is_word, tf.gather(tags, outputs["tag_ids"]), ""),
+            "scores": tf.where(is_word, outputs["scores"], 0.0),
+        }
+        if "intents" in outputs:
+            probabilities = tf.nn.softmax(outputs["intents"])
+            heard = tf.reduce_any(is_word, axis=-1)
+            best = tf.gather(intents, tf.argmax(probabilities, axis=-1))
+            found["intents"] = tf.where(heard, best, "")
+            found["intent_scores"] = tf.where(heard, tf.reduce_max(probabilities, axis=-1), 0.0)
+        return found
+
+    return {"serving_default": (label, [tf.TensorSpec((None,), tf.string, name="texts")])}
