@@ -214,7 +214,7 @@ def _log_partition_of_scores(emissions, transitions):
         after = ops.where(emissions[:, :1] > NEVER / 2, after, before)
         return after, after
 
-    scores = ops.scan(forward, ops.full_like(steps[0], NEVER), steps)[1]
+    scores = scan(forward, ops.full_like(steps[0], NEVER), steps)
     none = ops.max(scores[-1], axis=-1) <= NEVER / 2
     log_z = ops.where(none, 0.0, ops.logsumexp(scores[-1], axis=-1))
 
@@ -227,7 +227,7 @@ def _log_partition_of_scores(emissions, transitions):
             before = _log_product(emissions + after, backwards) + top
             return ops.where(emissions[:, :1] > NEVER / 2, before, after), after
 
-        after = ops.scan(backward, ops.zeros_like(steps[0]), steps, reverse=True)[1]
+        after = scan(backward, ops.zeros_like(steps[0]), steps, reverse=True)
         tags = ops.where(real, ops.softmax(scores + after, axis=-1), 0.0)
         # Probabilities of pairs of tags, summed over the steps: a product of what leads to the one
         # and what follows the other, each brought to a largest value of 1. Nothing leads to the
