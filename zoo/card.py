@@ -188,7 +188,7 @@ def _of_seeds(card: Any) -> Iterator[str]:
     for name, spread in spreads.items():
         wrong += _of_type(spread, Spread, f"seeds.{name}")
     if spreads.keys() != card["metrics"].keys():
-        wrong.append(f"seeds must have the metrics of the card, got {sorted(spreads)}")
+        wrong.append(f"seeds must have {', '.join(card['metrics'])}, got {', '.join(spreads)}")
     yield from wrong
     if wrong:
         return

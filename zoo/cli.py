@@ -7,6 +7,7 @@ checkpoint that fails `verify`; 2 a command that is not written as it should be.
 import json
 import os
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -77,15 +78,13 @@ def main(
     """Pretrained recurrent and gated networks for Keras.
 
     \b
-    zoo list                         which checkpoints there are
-    zoo info bilstm_atis             what is known of one
-    zoo run bilstm_atis "fly to Rome"
+    zoo list                 shows which checkpoints there are
+    zoo info bilstm_atis     shows what is known of one
+    zoo run bilstm_atis "show flights to rome"
 
     Every command has help of its own: zoo run --help. Exit codes: 0 done, 1 an error that you can
     mend or a checkpoint that fails zoo verify, 2 a mistake in the command itself.
     """
-    # TensorFlow's notes on the processor are no part of an answer.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
@@ -102,6 +101,34 @@ def plain_errors() -> Iterator[None]:
         hint = "; on the command line: --trust" if isinstance(error, UntrustedError) else ""
         typer.echo(f"error: {message}{hint}", err=True)
         raise typer.Exit(1) from error
+
+
+def start_backend() -> None:
+    """Imports Keras and its backend, without TensorFlow's notes on processors and missing GPUs.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach those that it writes while it is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import zoo.loading  # noqa: F401
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def fetch_first(name: str, trust: bool) -> None:
+    """Fetches a checkpoint, then imports what computes: a mistake in the name is told at once."""
+    from zoo.hub import fetch
+
+    fetch(name, trust=trust)
+    start_backend()
 
 
 def print_json(value: Any) -> None:
@@ -243,6 +270,7 @@ def run(
             raw = lines(stack.enter_context(file.open("rb")), str(file))
         else:
             raw = [checked_text(one, i) for i, one in enumerate(inputs or [], 1)]
+        fetch_first(name, trust)
         # What an answer is to; the answers come in the order of the inputs.
         asked: deque[str] = deque()
         answers = zoo.pipeline(name, trust=trust)(
@@ -308,6 +336,7 @@ def export(
     zoo export bilstm_atis exported/
     """
     with plain_errors():
+        fetch_first(name, trust)
         zoo.export(name, path, format=format, trust=trust)
     print_written(path, as_json, format=format)
 
@@ -338,6 +367,7 @@ def verify(
     reports: dict[str, Any] = {}
     with plain_errors():
         names = names or zoo.list_models()
+        start_backend()
     progress = Console(stderr=True)
     for i, name in enumerate(names, 1):
         # Shown on a terminal alone.

@@ -50,7 +50,7 @@ def show_grid(rows: Iterable[Sequence[str]], indent: int = 0) -> None:
         table.add_row(*map(Text, row))
     for column in table.columns:
         column.overflow = "fold"
-    console().print(Padding(table, (0, 0, 0, indent)))
+    console().print(Padding(table, (0, 0, 0, indent), expand=False))
 
 
 def show_card(info: Mapping[str, Any]) -> None:
