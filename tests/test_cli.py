@@ -391,7 +391,9 @@ def on_a_terminal(command, columns, **environment):
     """Runs a shell command on a terminal of so many columns; returns exit code and output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    # Importing TensorFlow in this process has set the second, as if the user had.
+    own = ("COLUMNS", "TF_CPP_MIN_LOG_LEVEL")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
     process = subprocess.Popen(
         command,
         shell=True,
