@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from helpers import random_model
+from helpers import FULL_CARD, random_model
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,7 +55,7 @@ def published(tmp_path_factory):
             ("digits_highway", "highway_classifier", {"depth": 3, "units": 6}),
         ]
     ):
-        card = {"summary": f"number {i}", "metrics": {"accuracy": 0.1, "loss": 2.5}}
+        card = FULL_CARD | {"summary": f"number {i}"}
         zoo.save(random_model(builder, seed=i, **config), trained / str(i), card=card)
         add(trained / str(i), name, folder)
     write_index(folder)

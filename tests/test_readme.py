@@ -41,7 +41,7 @@ def test_links_point_at_files():
     for page in [
         ROOT / "README.md",
         *(ROOT / "docs").rglob("*.md"),
-        ROOT / "checkpoints/RESULTS.md",
+        *(ROOT / "checkpoints").rglob("*.md"),
     ]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

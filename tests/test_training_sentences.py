@@ -7,13 +7,13 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from helpers import assert_card
 
 import zoo
 from training import sentences
 from training.recipes import recipe
 from training.seeds import train_seeds
 from training.variation import vary
+from zoo import card
 from zoo.checkpoint import Checkpoint
 from zoo.pipelines.sentence import chunks
 from zoo.preprocessing.sentence import SentencePreprocessor
@@ -155,7 +155,7 @@ def test_training_of_two_seeds(name, need_data, tmp_path):
     small = replace(chosen, train=f"{chosen.train}[:400]", test=f"{chosen.test}[:50]")
     folder = train_seeds(name, small, seeds=[1, 2], epochs=2, output=tmp_path / "runs")
     found = Checkpoint.open(folder)
-    assert_card(found.card, name)
+    card.check(found.card, name)
     scores = [
         Checkpoint.open(tmp_path / "runs" / f"seed_{seed}" / "checkpoint").card for seed in (1, 2)
     ]

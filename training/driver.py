@@ -140,7 +140,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "settings": settings | {"best_epoch": chosen["epoch"] + 1},
         "seed": seed,
         "training_seconds": round(state.seconds),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "published": recipe.published,
         "citation": recipe.citation,
         "licence": "Apache-2.0",
@@ -174,7 +174,8 @@ def _start(
     return model, partial(sentences.batches, zoo.preprocessor(model), words, targets)
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """Returns processor and number of cores of this machine, as cards have them."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

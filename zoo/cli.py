@@ -1,34 +1,90 @@
-"""The command line: `zoo list | info | run | export | verify | publish`."""
+"""The command line: `zoo list | info | cite | run | export | verify | publish`.
+
+Exit codes: 0 done; 1 an error that the user can mend, told in one line on standard error, or a
+checkpoint that fails `verify`; 2 a command that is not written as it should be.
+"""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import zoo
+from zoo.errors import UntrustedError
 
 app = typer.Typer(
-    help="Pretrained recurrent and gated networks for Keras.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def complete_name(incomplete: str) -> list[str]:
+    """Returns the names of checkpoints that begin so, for the shell."""
+    # A shell that completes must not show errors; the command itself will.
+    with suppress(ValueError, OSError):
+        return [name for name in zoo.list_models() if name.startswith(incomplete)]
+    return []
+
+
+def complete_task(incomplete: str) -> list[str]:
+    """Returns the tasks that begin so, for the shell."""
+    with suppress(ValueError, OSError):
+        tasks = {zoo.info(name)["task"] for name in zoo.list_models()}
+        return sorted(task for task in tasks if task.startswith(incomplete))
+    return []
+
+
 Name = Annotated[
-    str, typer.Argument(help="A checkpoint's name, such as highway_mnist_50, or its folder or URL.")
+    str,
+    typer.Argument(
+        help="A checkpoint: bilstm_atis, bilstm_atis@1 for its revision 1, a folder or a URL.",
+        autocompletion=complete_name,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Known = Annotated[
+    str,
+    typer.Argument(
+        help="A checkpoint's name: bilstm_atis, or bilstm_atis@1 for revision 1.",
+        autocompletion=complete_name,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Take a folder or URL the zoo does not know.")]
 
 
+def print_version(wanted: bool) -> None:
+    """Prints the version and ends, if that is wanted."""
+    if wanted:
+        typer.echo(f"gatezoo {zoo.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def main() -> None:
-    """Pretrained recurrent and gated networks for Keras."""
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Pretrained recurrent and gated networks for Keras.
+
+    \b
+    zoo list                 shows which checkpoints there are
+    zoo info bilstm_atis     shows what is known of one
+    zoo run bilstm_atis "show flights to rome"
+
+    Every command has help of its own: zoo run --help. Exit codes: 0 done, 1 an error that you can
+    mend or a checkpoint that fails zoo verify, 2 a mistake in the command itself.
+    """
 
 
 @contextmanager
@@ -36,10 +92,43 @@ def plain_errors() -> Iterator[None]:
     """Turns the errors that a user can mend into one line and exit code 1."""
     try:
         yield
+    except BrokenPipeError:
+        # Whoever read the output has enough of it: no error of anyone.
+        raise
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         # Keras's own messages have several lines.
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        message = " ".join(str(error).split())
+        hint = "; on the command line: --trust" if isinstance(error, UntrustedError) else ""
+        typer.echo(f"error: {message}{hint}", err=True)
         raise typer.Exit(1) from error
+
+
+def start_backend() -> None:
+    """Imports Keras and its backend, without TensorFlow's notes on processors and missing GPUs.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach those that it writes while it is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import zoo.loading  # noqa: F401
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def fetch_first(name: str, trust: bool) -> None:
+    """Fetches a checkpoint, then imports what computes: a mistake in the name is told at once."""
+    from zoo.hub import fetch
+
+    fetch(name, trust=trust)
+    start_backend()
 
 
 def print_json(value: Any) -> None:
@@ -49,62 +138,188 @@ def print_json(value: Any) -> None:
 
 @app.command("list")
 def list_(
-    pattern: Annotated[str, typer.Argument(help="Shell-style, such as 'highway_*'.")] = "*",
-    task: Annotated[str | None, typer.Option(help="Only checkpoints of this task.")] = None,
+    pattern: Annotated[
+        str,
+        typer.Argument(help="Names, shell-style: 'highway_*'.", autocompletion=complete_name),
+    ] = "*",
+    task: Annotated[
+        str | None,
+        typer.Option(help="Only checkpoints of this task.", autocompletion=complete_task),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the zoo's checkpoints."""
+    """List the zoo's checkpoints.
+
+    A terminal too narrow for all columns shows the first ones.
+
+    \b
+    zoo list
+    zoo list 'highway_*'
+    zoo list --task slot-filling --json
+    """
+    from zoo import card, terminal
+
     with plain_errors():
         rows = [zoo.info(name) for name in zoo.list_models(pattern, task=task)]
     if as_json:
         print_json(rows)
         return
-    table = Table()
-    for heading in ("name", "task", "test", "parameters", "size"):
-        table.add_column(heading, justify="left" if heading in ("name", "task") else "right")
+    if not rows:
+        typer.echo(f"no checkpoint's name matches {pattern}", err=True)
+        return
+    shown = []
     for row in rows:
-        metric, value = next(iter(row["metrics"].items()))
-        table.add_row(
-            row["name"],
-            row["task"],
-            f"{metric} {value:.4f}",
-            f"{row['parameters']:,}",
-            f"{row['bytes'] / 1e6:.1f} MB",
-        )
-    Console().print(table)
+        metric, score, _, published, _ = card.scores(row)[0]
+        test = f"{metric} {score}"
+        of_data = row["dataset"]["name"]
+        parameters, size = f"{row['parameters']:,}", terminal.megabytes(row["bytes"])
+        shown.append([row["name"], row["task"], test, parameters, size, of_data, published])
+    columns = {"name": "left", "task": "left", "test": "left", "parameters": "right"}
+    terminal.show_rows(columns | {"size": "right", "data": "left", "published": "right"}, shown)
 
 
 @app.command()
-def info(
-    name: Annotated[str, typer.Argument(help="A checkpoint's name, such as highway_mnist_50.")],
-    as_json: AsJson = False,
-) -> None:
-    """Show what is known of a checkpoint: its card."""
+def info(name: Known, as_json: AsJson = False) -> None:
+    """Show a checkpoint's card: all that is known.
+
+    \b
+    zoo info bilstm_atis
+    zoo info highway_mnist_50@1 --json
+    """
+    from zoo import terminal
+
     with plain_errors():
         card = zoo.info(name)
     if as_json:
         print_json(card)
+    else:
+        terminal.show_card(card)
+
+
+@app.command()
+def cite(name: Known, as_json: AsJson = False) -> None:
+    """Print citations of model, data and zoo.
+
+    The output is a BibTeX file: what is outside its entries BibTeX passes over.
+
+    \b
+    zoo cite bilstm_atis
+    zoo cite bilstm_atis >> references.bib
+    """
+    from zoo import card
+
+    with plain_errors():
+        found = zoo.info(name)
+    citations = card.citations(found)
+    if as_json:
+        print_json(citations)
         return
-    table = Table(show_header=False)
-    for key, value in card.items():
-        if isinstance(value, dict):
-            value = "\n".join(f"{k}: {v}" for k, v in value.items() if k != "citation")
-        table.add_row(key, str(value))
-    Console().print(table)
+    dataset = found["dataset"]
+    of = {
+        "model": f"{found['name']}, revision {found['revision']}",
+        "data": f"{dataset['name']} {dataset['version']}",
+        "zoo": f"gatezoo {zoo.__version__}",
+    }
+    typer.echo("\n\n".join(f"{of[what]}:\n\n{text}" for what, text in citations.items()))
 
 
 @app.command()
 def run(
     name: Name,
-    inputs: Annotated[list[str], typer.Argument(help="Raw inputs: image files, or sentences.")],
-    top_k: Annotated[int | None, typer.Option(min=1, help="Keep the k likeliest.")] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Sentences, or image files; none, or a -, reads standard input, one a line."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read inputs from a file, one a line.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Of pictures: keep the k likeliest.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Inputs that are worked on at once.")] = 32,
     trust: Trust = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Run a checkpoint on raw inputs; print one JSON object a line."""
+    """Run a checkpoint on sentences or pictures.
+
+    A terminal gets answers to read; a pipe, a file and --json get one JSON object a line. Text is
+    UTF-8. Lines are read as they are needed, a batch at a time.
+
+    \b
+    zoo run bilstm_atis "leave taipei on november 2nd"
+    zoo run highway_mnist_50 digit.png another.png
+    zoo run bilstm_crf_ewt --file sentences.txt > tags.jsonl
+    ls *.png | zoo run highway_mnist_50
+    """
+    from zoo import terminal
+
+    readable = sys.stdout.isatty() and not as_json
     options = {} if top_k is None else {"top_k": top_k}
-    with plain_errors():
-        for answer in zoo.pipeline(name, trust=trust)(iter(inputs), batch_size=32, **options):
-            typer.echo(json.dumps(answer, ensure_ascii=False))
+    if inputs and file:
+        raise typer.BadParameter("give inputs or --file, not both")
+    from_stdin = inputs == ["-"] or str(file) == "-" or not (inputs or file)
+    if from_stdin and not inputs and not file and sys.stdin.isatty():
+        raise typer.BadParameter("give inputs, --file, or - for what you type", param_hint="INPUTS")
+    with plain_errors(), ExitStack() as stack:
+        raw: Iterable[str]
+        if from_stdin:
+            raw = lines(sys.stdin.buffer, "standard input")
+        elif file:
+            raw = lines(stack.enter_context(file.open("rb")), str(file))
+        else:
+            raw = [checked_text(one, i) for i, one in enumerate(inputs or [], 1)]
+        fetch_first(name, trust)
+        # What an answer is to; the answers come in the order of the inputs.
+        asked: deque[str] = deque()
+        answers = zoo.pipeline(name, trust=trust)(
+            noted(raw, asked),
+            # Whoever types a line waits for its answer.
+            batch_size=1 if from_stdin and sys.stdin.isatty() else batch_size,
+            **options,
+        )
+        for answer in answers:
+            given = asked.popleft()
+            if "text" not in answer:
+                answer = {"file": given, **answer}
+            if readable:
+                terminal.show_answer(answer, top_k)
+            else:
+                typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def lines(stream: BinaryIO, where: str) -> Iterator[str]:
+    """Yields the lines of UTF-8 text, without their ends, as they are asked for.
+
+    Raises:
+        ValueError: at a line that is not UTF-8; the message names it.
+    """
+    for number, line in enumerate(stream, 1):
+        try:
+            # Windows writes a mark at the beginning of a file.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{where}, line {number}: not UTF-8 ({error.reason} at byte {error.start + 1})"
+            ) from error
+        yield text.rstrip("\r\n")
+
+
+def checked_text(argument: str, position: int) -> str:
+    """Returns an argument, or raises a ValueError if the shell passed bytes that are not UTF-8."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"input {position} is not UTF-8: {argument!r}") from error
+    return argument
+
+
+def noted(inputs: Iterable[str], asked: deque[str]) -> Iterator[str]:
+    """Yields the inputs, and appends each to `asked`."""
+    for one in inputs:
+        asked.append(one)
+        yield one
 
 
 @app.command()
@@ -113,48 +328,99 @@ def export(
     path: Annotated[Path, typer.Argument(help="Folder to write; a SavedModel goes to PATH/1.")],
     format: Annotated[str, typer.Option(help="saved_model, onnx or litert.")] = "saved_model",
     trust: Trust = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a checkpoint in a form that runs without this package."""
+    """Write a checkpoint for use without the zoo.
+
+    \b
+    zoo export bilstm_atis exported/
+    """
     with plain_errors():
+        fetch_first(name, trust)
         written = zoo.export(name, path, format=format, trust=trust)
-    typer.echo(f"written: {written}")
+    print_written(written, as_json, format=format)
 
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Checkpoints [all].")] = None,
-    metrics: Annotated[bool, typer.Option(help="Compute the card's metrics again.")] = True,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Checkpoints; none means all.", autocompletion=complete_name),
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option(help="Compute the card's metrics again, which needs the data.")
+    ] = True,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check hashes, golden output and the card's metrics of checkpoints."""
-    failed = False
+    """Check hashes, outputs and metrics.
+
+    Every file is held against its sha256, the golden output against what the model makes now, and
+    the card's metrics against the test set. Ends with exit code 1 if any of them fails.
+
+    \b
+    zoo verify bilstm_atis
+    zoo verify --no-metrics
+    """
+    from rich.console import Console
+
     reports: dict[str, Any] = {}
     with plain_errors():
         names = names or zoo.list_models()
-    for name in names:
-        try:
-            reports[name] = zoo.verify(name, metrics=metrics, trust=trust)
-        except (ValueError, OSError, RuntimeError) as error:
-            failed, reports[name] = True, {"error": str(error)}
+        start_backend()
+    progress = Console(stderr=True)
+    for i, name in enumerate(names, 1):
+        # Shown on a terminal alone.
+        with progress.status(f"{i} of {len(names)}: {name}"):
+            try:
+                reports[name] = zoo.verify(name, metrics=metrics, trust=trust)
+            except (ValueError, OSError, RuntimeError) as error:
+                reports[name] = {"error": " ".join(str(error).split())}
         if not as_json:
-            typer.echo(f"{'FAILED' if 'error' in reports[name] else 'ok'}  {name}  {reports[name]}")
+            typer.echo(report_line(name, reports[name], max(map(len, names))))
+    failed = [name for name, report in reports.items() if "error" in report]
     if as_json:
         print_json(reports)
+    else:
+        typer.echo(f"{len(reports) - len(failed)} of {len(reports)} ok")
     if failed:
         raise typer.Exit(1)
+
+
+def report_line(name: str, report: dict[str, Any], width: int) -> str:
+    """Returns what `verify` found of a checkpoint as one line."""
+    if "error" in report:
+        return f"FAILED  {name:{width}}  {report['error']}"
+    found = [f"{report['files']} files", f"golden {report['golden']:.1e}"]
+    found += [f"{metric} {value:.4f}" for metric, value in report.get("metrics", {}).items()]
+    return f"ok      {name:{width}}  {', '.join(found)}"
 
 
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Write a static mirror of all checkpoints, for any web server and ZOO_MIRROR."""
+    """Write a mirror for any web server.
+
+    It has all checkpoints. Whoever sets ZOO_MIRROR to its address fetches from there.
+
+    \b
+    zoo publish mirror/
+    """
     from zoo.hub import publish
 
     with plain_errors():
         publish(folder)
-    typer.echo(f"written: {folder}")
+    print_written(folder, as_json)
+
+
+def print_written(path: Path, as_json: bool, **more: str) -> None:
+    """Prints what was written, for people or as JSON."""
+    if as_json:
+        print_json({"path": str(path), **more})
+    else:
+        typer.echo(f"written: {path}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,203 @@
+"""The page of one checkpoint: `checkpoints/NAME/README.md`, rendered from its card."""
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from zoo import card as cards
+
+_USE_PICTURES = """\
+import zoo
+
+classify = zoo.pipeline("{name}")
+answer = classify("{example}")  # uint8 pixels, a batch of them, or an image file
+print(answer["label"], answer["score"])
+"""
+_USE_SLOTS = """\
+import zoo
+
+fill = zoo.pipeline("{name}")
+answer = fill("{example}")
+print(answer.get("intent"), {{slot["slot"]: slot["text"] for slot in answer["slots"]}})
+"""
+_USE_TAGS = """\
+import zoo
+
+tag = zoo.pipeline("{name}")
+answer = tag("{example}")
+print([(token["text"], token["tag"]) for token in answer["tokens"]])
+"""
+_USE = {
+    "image-classification": _USE_PICTURES,
+    "slot-filling": _USE_SLOTS,
+    "tagging": _USE_TAGS,
+}
+
+
+class _Data(NamedTuple):
+    """What a page says of a data set besides the card: an input, and what the data do not show."""
+
+    example: str
+    limits: tuple[str, ...]
+
+
+_WORDS = ("Words are what white space parts. How well the scores are calibrated was not measured.",)
+_DATA = {
+    "mnist": _Data(
+        "digit.png",
+        (
+            "It knows single digits, white on black, centred in 28 by 28 pixels. Other pictures "
+            "are made grey and resized, not inverted or centred.",
+            "Every picture gets one of the ten labels, often with a score near 1, a digit or not.",
+        ),
+    ),
+    "atis": _Data(
+        "leave Taipei on November 2nd",
+        (
+            "It knows questions about flights in American English of the early 1990s, written down "
+            "from speech, with hardly any punctuation. Any other request gets one of its intents.",
+            "Names it has never met are known by their place in the sentence; those of several "
+            "words fail most ([measured](../../docs/labelling.md) for `bilstm_atis`).",
+            *_WORDS,
+        ),
+    ),
+    "snips": _Data(
+        "play some jazz from 1959",
+        (
+            "It knows seven things to ask of an assistant: music, playlists, books, films, works, "
+            "restaurants and the weather. Any other request gets one of the seven intents.",
+            *_WORDS,
+        ),
+    ),
+    "conll2000": _Data(
+        "The deal ended a long dispute .",
+        (
+            "It knows sentences of the Wall Street Journal, in which punctuation stands alone.",
+            *_WORDS,
+        ),
+    ),
+    "ewt": _Data(
+        "The old man the boat .",
+        (
+            "It knows English of the web, in words as the treebank has them: punctuation stands "
+            'alone, and "don\'t" is "do n\'t".',
+            *_WORDS,
+        ),
+    ),
+}
+
+
+def render(info: Mapping[str, Any], latency: Mapping[str, str] | None) -> str:
+    """Returns the page of a checkpoint, as Markdown.
+
+    Args:
+        info: as `zoo.info` returns it.
+        latency: its row of `docs/figures/latency.csv`, if it has one.
+
+    Raises:
+        ValueError: if there is nothing here on its task or data.
+    """
+    name, data = info["name"], info["dataset"]
+    if data["name"] not in _DATA or info["task"] not in _USE:
+        raise ValueError(
+            f"{name}: training/model_card.py says nothing of {info['task']} on {data['name']}: "
+            "an example and its limits belong there"
+        )
+    about, citations = _DATA[data["name"]], cards.citations(info)
+    facts = [
+        f"revision {info['revision']}",
+        info["task"],
+        f"builder `{info['builder']}`",
+        f"{info['parameters']:,} parameters",
+        f"{info['bytes'] / 1e6:.2f} MB",
+        info["licence"],
+    ]
+    parts = [
+        f"# {name}",
+        f"{info['summary']}.",
+        " · ".join(facts),
+        "## Use",
+        _fenced("python", _USE[info["task"]].format(name=name, example=about.example)),
+        _fenced("", f"zoo run {name} {shlex.quote(about.example)}\n"),
+        f'`zoo.load("{name}")` gives the compiled Keras model, to fine-tune or to evaluate.',
+        "## Results",
+        f"On `{data['test_split']}` of {data['name']}; the weights were chosen on "
+        f"`{data['validation_split']}`.",
+        _results(info),
+        f"*Published* is {info['published']['what']}. {info['published']['source']}",
+    ]
+    if latency:
+        parts.append(
+            f"An answer takes {latency['one_ms']} ms, 32 in one call {latency['batch_ms']} ms: "
+            f"medians on {latency['hardware']}."
+        )
+    parts += [
+        "## Data",
+        f"[{data['name']}]({data['homepage']}) {data['version']}, split into "
+        f"`{data['train_split']}`, `{data['validation_split']}` and `{data['test_split']}`. "
+        f"Licence of the data: {data['licence']}.",
+        "## Training",
+        _training(info),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in about.limits),
+        "## Citation",
+        "For the model:",
+        _citation(citations["model"]),
+        "For the data:",
+        _citation(citations["data"]),
+        "For the zoo:",
+        _citation(citations["zoo"]),
+    ]
+    return joined(parts)
+
+
+def _results(info: Mapping[str, Any]) -> str:
+    header = ["", "test", "validation", "published", "difference"]
+    rows = [list(row) for row in cards.scores(info)]
+    if "seeds" in info:
+        seeds = info["seeds"]["seeds"]
+        header.append(f"test, {len(seeds)} seeds")
+        for row in rows:
+            row.append(cards.spread(info, row[0]))
+    return table(header, rows)
+
+
+def _training(info: Mapping[str, Any]) -> str:
+    rows = [list(row) for row in cards.training(info).items()]
+    return _fenced("", f"{info['recipe']}\n") + "\n\n" + table(["", ""], rows)
+
+
+def _citation(text: str) -> str:
+    return _fenced("bibtex", f"{text.strip()}\n") if text.lstrip().startswith("@") else text
+
+
+def _fenced(language: str, content: str) -> str:
+    return f"```{language}\n{content}```"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Returns a table as Markdown."""
+    lines = [f"| {' | '.join(line)} |" for line in [header, *rows]]
+    lines.insert(1, "|---" * len(header) + "|")
+    return "\n".join(lines)
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Returns the parts of a page as one, lines of prose no longer than 100 characters."""
+
+    def wrapped(part: str) -> str:
+        if part.startswith(("```", "|", "#")):
+            return part
+        return "\n".join(
+            textwrap.fill(
+                line,
+                100,
+                subsequent_indent="  " if line.startswith("- ") else "",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for line in part.splitlines()
+        )
+
+    return "\n\n".join(map(wrapped, parts)) + "\n"
