@@ -1,7 +1,8 @@
-"""The command line: `zoo list | info | run | export | verify | publish`."""
+"""The command line: `zoo list | info | run | export | serve | verify | publish`."""
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -155,6 +156,41 @@ def publish(
     with plain_errors():
         publish(folder)
     typer.echo(f"written: {folder}")
+
+
+@app.command()
+def serve(
+    names: Annotated[list[str], typer.Argument(help="Checkpoints: names, folders or URLs.")],
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = 8080,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = 8081,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of metrics.")] = 8082,
+    max_batch_size: Annotated[
+        int, typer.Option(min=1, help="Inputs that go through a model at once; 1: no batching.")
+    ] = 64,
+    max_batch_time: Annotated[
+        float, typer.Option(min=0, help="Seconds that a request waits for others.")
+    ] = 0.003,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the exported models here, for the next start.")
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Answer requests over REST and gRPC, by the Open Inference Protocol."""
+    from zoo.serving import serve
+
+    with plain_errors(), tempfile.TemporaryDirectory() as scratch:
+        serve(
+            names,
+            folder or Path(scratch),
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            max_batch_size=max_batch_size,
+            max_batch_time=max_batch_time,
+            trust=trust,
+        )
 
 
 if __name__ == "__main__":
