@@ -37,7 +37,7 @@ def plain_errors() -> Iterator[None]:
     """Turns the errors that a user can mend into one line and exit code 1."""
     try:
         yield
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         # Keras's own messages have several lines.
         typer.echo(f"error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from error

@@ -1,6 +1,6 @@
 """Asks a running `zoo serve bilstm_atis highway_mnist_50` over REST, with `requests`.
 
-    python docs/examples/rest_client.py http://127.0.0.1:8080
+python docs/examples/rest_client.py http://127.0.0.1:8080
 """
 
 import sys

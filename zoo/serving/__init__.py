@@ -56,6 +56,9 @@ def serve(
     """
     if not importlib.util.find_spec("mlserver"):
         raise ModuleNotFoundError("serving needs MLServer: pip install 'gatezoo[serve]'")
+    names = [name_of(source) for source in sources]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two models are named {twice[0]!r}, and a server needs one name a model")
     # While the models are written, SIGTERM ends the process as SIGINT does: nothing is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for port in (http_port, grpc_port, metrics_port):
@@ -86,7 +89,7 @@ def serve(
     (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
     from zoo.serving.server import run
 
-    run(folder)
+    run(folder, names)
 
 
 def write_models(
@@ -100,12 +103,11 @@ def write_models(
     """Writes `NAME/VERSION/`, a SavedModel, and `NAME/model-settings.json` of each checkpoint.
 
     Raises:
-        as `serve`.
+        ValueError: as `zoo.export`.
+        FileExistsError: as `serve`.
     """
-    names = [Path(source.rstrip("/")).name.partition("@")[0] for source in sources]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two models are named {twice[0]!r}, and a server needs one name a model")
-    for name, source in zip(names, sources, strict=True):
+    for source in sources:
+        name = name_of(source)
         published = source.partition("@")[0] in hub.index()
         version = zoo.info(source)["revision"] if published else 1
         saved_model = folder / name / str(version)
@@ -124,6 +126,11 @@ def write_models(
             },
         }
         (folder / name / "model-settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def name_of(source: str) -> str:
+    """Returns the name that a model is served under: the last part, without a revision."""
+    return Path(source).name.partition("@")[0]
 
 
 def signature_of(saved_model: Path) -> dict[str, Any]:

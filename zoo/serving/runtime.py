@@ -5,7 +5,7 @@ It needs TensorFlow and MLServer, and neither Keras nor the rest of this package
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -96,7 +96,7 @@ class SavedModelRuntime(mlserver.MLModel):
         )
 
     def _read(self) -> Callable[..., Any]:
-        """Returns the signature, after its first call, which takes longer than those that follow."""
+        """Returns the signature, after a first call, which takes longer than later ones."""
         import tensorflow as tf
 
         parameters: Any = self.settings.parameters

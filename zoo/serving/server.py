@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ async def _refuse(request: Any, error: Exception) -> Response:
     return Response({"error": f"{where}: {first['msg']}"}, status_code=422)
 
 
-def run(folder: Path) -> None:
-    """Serves what `zoo.serving.write_models` wrote, until SIGTERM or SIGINT.
+def run(folder: Path, names: Iterable[str]) -> None:
+    """Serves models that `zoo.serving.write_models` wrote, until SIGTERM or SIGINT.
 
     Raises:
         RuntimeError: if a model cannot be loaded.
@@ -70,8 +71,10 @@ def run(folder: Path) -> None:
     install_uvloop_event_loop()
     server = Server(Settings(**json.loads((folder / "settings.json").read_text())))
     models = [
-        ModelSettings.model_validate(json.loads(path.read_text()))
-        for path in sorted(folder.glob("*/model-settings.json"))
+        ModelSettings.model_validate(
+            json.loads((folder / name / "model-settings.json").read_text())
+        )
+        for name in names
     ]
     loop = asyncio.new_event_loop()
 
