@@ -1,4 +1,4 @@
-"""The command line: `zoo list | info | cite | run | export | verify | publish`.
+"""The command line: `zoo list | info | cite | run | export | serve | verify | publish`.
 
 Exit codes: 0 done; 1 an error that the user can mend, told in one line on standard error, or a
 checkpoint that fails `verify`; 2 a command that is not written as it should be.
@@ -95,7 +95,7 @@ def plain_errors() -> Iterator[None]:
     except BrokenPipeError:
         # Whoever read the output has enough of it: no error of anyone.
         raise
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         # Keras's own messages have several lines.
         message = " ".join(str(error).split())
         hint = "; on the command line: --trust" if isinstance(error, UntrustedError) else ""
@@ -421,6 +421,50 @@ def print_written(path: Path, as_json: bool, **more: str) -> None:
         print_json({"path": str(path), **more})
     else:
         typer.echo(f"written: {path}")
+
+
+@app.command()
+def serve(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Checkpoints: names, folders or URLs.", autocompletion=complete_name),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of REST.")] = 8080,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = 8081,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of metrics.")] = 8082,
+    max_batch_size: Annotated[
+        int, typer.Option(min=1, help="Inputs that go through a model at once; 1: no batching.")
+    ] = 64,
+    max_batch_time: Annotated[
+        float, typer.Option(min=0, help="Seconds that a request waits for others.")
+    ] = 0.003,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the exported models here, for the next start.")
+    ] = None,
+    trust: Trust = False,
+) -> None:
+    """Answer requests over REST and gRPC.
+
+    Speaks the Open Inference Protocol at this machine's own address until it gets Ctrl-C.
+
+    \b
+    zoo serve bilstm_atis highway_mnist_50
+    """
+    from zoo.serving import serve
+
+    with plain_errors(), tempfile.TemporaryDirectory() as scratch:
+        serve(
+            names,
+            folder or Path(scratch),
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            max_batch_size=max_batch_size,
+            max_batch_time=max_batch_time,
+            trust=trust,
+        )
 
 
 if __name__ == "__main__":
