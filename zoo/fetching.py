@@ -319,10 +319,7 @@ def _ask(session: "requests.Session", url: str, start: int) -> "requests.Respons
         headers["Range"] = f"bytes={start}-"
     asked = url
     for _ in range(REDIRECTS + 1):
-        # By itself requests would follow 30, and read the body of each to its end.
-        response = session.get(
-            asked, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False
-        )
+        response = session.get(asked, headers=headers, stream=True, timeout=TIMEOUT)
         if response.is_redirect:
             response.close()
             asked = _redirected(asked, response.headers["Location"])
@@ -372,6 +369,8 @@ def _session(url: str) -> Iterator["requests.Session | None"]:
     import requests
 
     with requests.Session() as session:
+        # It would follow 30 redirects, anywhere, and read the body of each to its end.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
         yield session
 
 
