@@ -326,7 +326,10 @@ def _nested(name: str, arrays: Mapping[str, Any]) -> Any:
     if name in arrays:
         return arrays[name]
     prefix = f"{name}/"
-    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+    found = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+    if not found:
+        raise KeyError(name)
+    return found
 
 
 def write(
