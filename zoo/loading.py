@@ -320,9 +320,9 @@ def _check_shapes(
     if different := sorted(weights.keys() ^ needed):
         where = "the model" if different[0] in weights else "the checkpoint"
         raise ValueError(f"the weights do not fit the model: {where} has no {different[0]!r}")
-    for path, value in weights.items():
-        if shapes[path] != value.shape:
+    for path, shape in shapes.items():
+        if path in needed and weights[path].shape != shape:
             raise ValueError(
-                f"the weights do not fit the model: {path!r} is {value.shape} in the checkpoint "
-                f"and {shapes[path]} in the model; only heads can change"
+                f"the weights do not fit the model: {path!r} is {weights[path].shape} in the "
+                f"checkpoint and {shape} in the model; only heads can change"
             )
