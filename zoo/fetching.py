@@ -299,9 +299,9 @@ def _open(session: "requests.Session | None", url: str, start: int) -> Iterator[
 
 def _open_on_disk(url: str) -> IO[bytes]:
     path = Path(url2pathname(urlsplit(url).path))
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise IntegrityError(f"{url}: not a plain file")
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise IntegrityError(f"{url}: not a plain file")
         return path.open("rb")
     except FileNotFoundError as error:
         raise _MissingError(f"{url}: there is no such file") from error
