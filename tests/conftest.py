@@ -17,7 +17,8 @@ def own_folders(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "ZOO_CACHE_DIR"):
             patch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
-        patch.delenv("ZOO_MIRROR", raising=False)
+        for variable in ("ZOO_MIRROR", "ZOO_OFFLINE", "HF_ENDPOINT"):
+            patch.delenv(variable, raising=False)
         yield
 
 

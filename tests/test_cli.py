@@ -270,6 +270,27 @@ def zoo_process(*arguments, **options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
 
 
+def test_cache(run, known, monkeypatch):
+    assert run("cache").stdout == ""
+    assert json.loads(run("cache", "list", "--json").stdout) == []
+    monkeypatch.setenv("ZOO_MIRROR", known.as_uri())
+    for name in ("digits_mlp@1", "digits_highway"):
+        zoo.pipeline(name)
+    rows = json.loads(run("cache", "list", "--json").stdout)
+    assert [(row["name"], row["revision"]) for row in rows] == [
+        ("digits_highway", 1),
+        ("digits_mlp", 1),
+    ]
+    assert run("cache").stdout == run("cache", "list").stdout
+    for row, line in zip(rows, run("cache").stdout.splitlines(), strict=True):
+        assert f"{row['name']}@1" in line
+        assert row["path"] in line
+    assert json.loads(run("cache", "clear", "digits_mlp", "--json").stdout) == rows[1:]
+    assert_error(run("cache", "clear", "digits_mlp"), "no checkpoint in the cache")
+    assert "digits_highway@1" in run("cache", "clear").stdout
+    assert run("cache").stdout == ""
+
+
 def test_module_is_the_command():
     listed = zoo_process("list", "--json")
     assert listed.returncode == 0

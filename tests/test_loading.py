@@ -250,3 +250,14 @@ def test_unwritable_state_does_not_stop_a_save(tmp_path, monkeypatch):
     with pytest.raises(zoo.UntrustedError):
         zoo.load(tmp_path / "model")
     zoo.load(tmp_path / "model", sha256=sha256)
+
+
+def test_new_head_is_drawn_as_if_the_model_were_built_once(folder):
+    keras.utils.set_random_seed(3)
+    built = zoo.build("mlp_classifier", units=[5, 4], labels=["x", "y"])
+    keras.utils.set_random_seed(3)
+    loaded = zoo.load(folder, labels=["x", "y"])
+    assert_same_weights(
+        {path: weights_of(loaded)[path] for path in HEAD},
+        {path: weights_of(built)[path] for path in HEAD},
+    )

@@ -1,4 +1,4 @@
-"""The command line: `zoo list | info | cite | run | export | serve | verify | publish`.
+"""The command line: `zoo list | info | cite | run | export | serve | verify | publish | cache`.
 
 Exit codes: 0 done; 1 an error that the user can mend, told in one line on standard error, or a
 checkpoint that fails `verify`; 2 a command that is not written as it should be.
@@ -465,6 +465,55 @@ def serve(
             max_batch_time=max_batch_time,
             trust=trust,
         )
+
+
+cache_app = typer.Typer()
+app.add_typer(cache_app, name="cache")
+
+
+@cache_app.callback(invoke_without_command=True)
+def cache(context: typer.Context) -> None:
+    """List or clear what was fetched.
+
+    Without a command it lists.
+
+    \b
+    zoo cache
+    zoo cache clear bilstm_atis
+    """
+    if context.invoked_subcommand is None:
+        cache_list()
+
+
+@cache_app.command("list")
+def cache_list(as_json: AsJson = False) -> None:
+    """List what is in the cache, with its size and place."""
+    from zoo.hub import cached
+
+    with plain_errors():
+        _print_cached(cached(), as_json)
+
+
+@cache_app.command("clear")
+def cache_clear(
+    name: Annotated[str | None, typer.Argument(help="As listed, or NAME@REVISION [all].")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete checkpoints from the cache; print what was deleted."""
+    from zoo.hub import clear_cache
+
+    with plain_errors():
+        _print_cached(clear_cache(name), as_json)
+
+
+def _print_cached(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        name = row["name"] if row["revision"] is None else f"{row['name']}@{row['revision']}"
+        state = "" if row["complete"] else "  (unfinished)"
+        typer.echo(f"{row['bytes'] / 1e6:9.1f} MB  {name}  {row['path']}{state}")
 
 
 if __name__ == "__main__":

@@ -21,4 +21,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
     known = sorted(known)
     nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known: {', '.join(known)}"
-    return ValueError(f"no {kind} named {name!r}; {hint}")
+    return ValueError(f"no {kind} named {name!r}; {hint if known else 'there is none'}")

@@ -1,4 +1,4 @@
-"""Checkpoint name -> a folder whose every file has been checked.
+"""Checkpoint name -> a folder whose every file has been checked; and the cache of such folders.
 
 The package pins the index, the index pins each manifest, and a manifest pins each file. Weights
 are looked for in the cache, then at ZOO_MIRROR, then beside the package. A hash that fails stops
@@ -9,21 +9,22 @@ import fnmatch
 import json
 import os
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo import pins
-from zoo.checkpoint import (
-    MANIFEST,
-    Checkpoint,
-    check_file,
-    parse_manifest,
-    sha256_of,
-    written_whole,
-)
+from zoo import fetching, pins
+from zoo.checkpoint import MANIFEST, Checkpoint, read_manifest, sha256_of, written_whole
 from zoo.errors import IntegrityError, UntrustedError, unknown_name
 
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9_]+)(@(?P<revision>\d+))?")
+# What the cache calls a folder of the zoo's, NAME/REVISION-DIGEST, and one of others,
+# foreign/DIGEST, with a dot before and .part after it while it is fetched.
+_CACHED = re.compile(
+    r"(?P<dot>\.)?((?P<revision>\d+)-[0-9a-f]{16}|(?P<sha256>[0-9a-f]{64}))(?(dot)\.part)"
+)
+_FOREIGN = "foreign"
 
 
 def shipped() -> Path:
@@ -107,17 +108,25 @@ def fetch(
     """Returns the checkpoint that `source` names, every file of it checked.
 
     Args:
-        source: a name (`"x"`, `"x@2"`), the path of a checkpoint folder, or the URL of one.
+        source: a name (`"x"`, `"x@2"`), the path of a checkpoint folder, or the URL of one:
+            https, http, file, or `hf://owner/repo[@revision][/folder]`.
         revision: of a name; the newest by default.
         sha256: of the manifest; needed for a folder or URL that the zoo's index does not know.
+            What is in the cache under it is not asked for again.
         trust: take such a folder or URL as it is. Its files are still held against its manifest.
 
     Raises:
-        ValueError: if the name or the revision is not known; the nearest names are listed.
+        ValueError: if the name or the revision is not known (the nearest names are listed), or an
+            address is none.
         UntrustedError: if a foreign folder or URL comes with neither `sha256` nor `trust`.
         IntegrityError: if a file is not the one that was published.
         FileNotFoundError: if the checkpoint is in none of the places, or a folder is none.
+        ConnectionError: if a server cannot be reached or breaks off, or must not be asked, because
+            ZOO_OFFLINE is set.
+        OSError: if it cannot be written to the cache.
     """
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise ValueError(f"sha256= must be 64 hexadecimal digits, got {sha256!r}")
     source, is_path = os.fspath(source), isinstance(source, os.PathLike)
     match = None if is_path else _NAME.fullmatch(source)
     # A folder of that name in the working directory must not stand in for a known checkpoint.
@@ -132,13 +141,12 @@ def fetch(
     if revision is not None:
         raise ValueError(f"revision= is for a checkpoint of the zoo, and {source!r} is none")
     if "://" in source:
-        source = source.rstrip("/")
-        known = _trusted_digest(_read_url(f"{source}/{MANIFEST}"), source, sha256, trust)
-        return _download(source, known, cache_dir() / "foreign" / known)
+        url = fetching.address(source)
+        if sha256 is None:
+            sha256 = _trusted_digest(fetching.read_manifest(url), source, sha256, trust)
+        return _download(url, sha256.lower(), cache_dir() / _FOREIGN / sha256.lower(), source)
     path = Path(source)
-    if not (path / MANIFEST).is_file():
-        raise FileNotFoundError(f"{path} is no checkpoint folder: it has no {MANIFEST}")
-    known = _trusted_digest((path / MANIFEST).read_bytes(), source, sha256, trust)
+    known = _trusted_digest(read_manifest(path), source, sha256, trust)
     return Checkpoint.open(path, known)
 
 
@@ -147,6 +155,76 @@ def cache_dir() -> Path:
     import platformdirs
 
     return Path(os.environ.get("ZOO_CACHE_DIR") or platformdirs.user_cache_dir("gatezoo"))
+
+
+def cached() -> list[dict[str, Any]]:
+    """Returns what is in the cache, sorted: fetched checkpoints, and parts of unfinished ones.
+
+    Returns:
+        For each a dict of `name` (of a foreign folder its manifest's sha256), `revision` (None of a
+        foreign one), `bytes`, `complete` and `path`.
+    """
+    found = []
+    for home, path, match in _cached_folders():
+        found.append(
+            {
+                "name": match["sha256"] or home.name,
+                "revision": match["revision"] and int(match["revision"]),
+                "bytes": sum(file.lstat().st_size for file in path.iterdir()),
+                "complete": not match["dot"],
+                "path": str(path),
+            }
+        )
+    return sorted(found, key=lambda row: (row["name"], row["revision"] or 0, row["path"]))
+
+
+def clear_cache(name: str | None = None) -> list[dict[str, Any]]:
+    """Deletes checkpoints, and parts of unfinished ones, from the cache; nothing else in it.
+
+    Waits for a process that is just fetching one of them.
+
+    Args:
+        name: as `cached` has it: all revisions; or `"x@2"`: that one. None for all.
+
+    Returns:
+        What was deleted, as `cached` has it.
+
+    Raises:
+        ValueError: if nothing of that name is in the cache; the nearest names are listed.
+        OSError: if it cannot be deleted.
+    """
+    rows = cached()
+    if name is not None:
+        names = {row["name"] for row in rows}
+        rows = [row for row in rows if name in (row["name"], f"{row['name']}@{row['revision']}")]
+        if not rows:
+            raise unknown_name("checkpoint in the cache", name, names)
+    for row in rows:
+        path = Path(row["path"])
+        place = path if row["complete"] else path.with_name(path.name[1:].removesuffix(".part"))
+        with fetching.locked(place):
+            doomed = fetching.staging_of(place)
+            if row["complete"] and place.is_dir():
+                # No process shall find it half deleted.
+                shutil.rmtree(doomed, ignore_errors=True)
+                place.rename(doomed)
+            if doomed.exists():
+                shutil.rmtree(doomed)
+    return rows
+
+
+def _cached_folders() -> Iterator[tuple[Path, Path, re.Match[str]]]:
+    """Yields the folders of the cache that are checkpoints by their names; follows no link."""
+    root = cache_dir()
+    for home in root.iterdir() if root.is_dir() else ():
+        if home.is_symlink() or not home.is_dir():
+            continue
+        for path in home.iterdir():
+            match = _CACHED.fullmatch(path.name)
+            if match is None or path.is_symlink() or not path.is_dir():
+                continue
+            if (match["sha256"] is not None) == (home.name == _FOREIGN):
+                yield home, path, match
 
 
 def remember(sha256: str) -> None:
@@ -191,18 +269,31 @@ def _find(name: str, revision: int | None) -> tuple[str, int, dict[str, Any]]:
 
 def _fetch_known(name: str, revision: int, entry: dict[str, Any]) -> Checkpoint:
     sha256 = entry["manifest_sha256"]
-    cached = cache_dir() / name / f"{revision}-{sha256[:16]}"
-    if cached.is_dir():
-        return Checkpoint.open(cached, sha256)
+    title = f"{name}@{revision}"
+    target = cache_dir() / name / f"{revision}-{sha256[:16]}"
+    if target.is_dir():
+        return _open_cached(target, sha256)
+    tried = "ZOO_MIRROR is not set"
     if mirror := os.environ.get("ZOO_MIRROR"):
-        return _download(f"{mirror.rstrip('/')}/{name}/{revision}", sha256, cached)
+        try:
+            url = f"{fetching.address(mirror)}/{name}/{revision}"
+        except ValueError as error:
+            raise ValueError(f"ZOO_MIRROR: {error}") from error
+        if fetching.forbidden(url):
+            tried = f"{url} is not asked, because ZOO_OFFLINE is set"
+        else:
+            try:
+                return _download(url, sha256, target, title)
+            except FileNotFoundError as error:
+                # A mirror need not have all, as a wheel has not.
+                tried = str(error)
     local = shipped() / name / str(revision)
     if (local / MANIFEST).is_file():
         return Checkpoint.open(local, sha256)
     raise FileNotFoundError(
-        f"the weights of {name}@{revision} are not on this machine: the package carries only some. "
-        "Set ZOO_MIRROR to the address of a mirror (https://…, http://… or file:///…), a copy of "
-        "the checkpoints/ folder of the project's source"
+        f"the weights of {title} are not on this machine: the package carries only some, and "
+        f"{tried}. Set ZOO_MIRROR to the address of a mirror (https://…, http://…, file:///… or "
+        "hf://…), a copy of the checkpoints/ folder of the project's source"
     )
 
 
@@ -231,43 +322,26 @@ def _known_digests() -> set[str]:
     return digests
 
 
-def _read_url(url: str) -> bytes:
-    """Returns what a http, https or file URL holds.
+def _download(url: str, sha256: str, target: Path, title: str) -> Checkpoint:
+    """Returns the checkpoint in the cache's place `target`, fetched from `url` if it is not there.
 
     Raises:
-        FileNotFoundError: if it cannot be had; the message names the URL and the reason.
+        IntegrityError: if a link stands in the way: it may lead out of the cache.
     """
-    if url.startswith("file://"):
-        from urllib.request import url2pathname
+    if not target.is_dir():
+        if target.parent.is_symlink() or target.is_symlink():
+            raise IntegrityError(f"{target}: a link in the place of a folder")
+        fetching.fetch_folder(url, sha256, target, title)
+    return _open_cached(target, sha256)
 
-        return Path(url2pathname(url.removeprefix("file://"))).read_bytes()
-    import requests
 
+def _open_cached(path: Path, sha256: str) -> Checkpoint:
+    if path.parent.is_symlink() or path.is_symlink():
+        raise IntegrityError(f"{path}: a link in the place of a folder")
     try:
-        response = requests.get(url, timeout=30)
-        response.raise_for_status()
-    except requests.RequestException as error:
-        raise FileNotFoundError(f"{url}: {error}") from error
-    return response.content
-
-
-def _download(url: str, sha256: str, target: Path) -> Checkpoint:
-    """Copies a checkpoint folder from `url` to `target`, each file checked before it is kept."""
-    import filelock
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(f"{target}.lock"):
-        # Another process may have fetched it while this one waited.
-        if not target.is_dir():
-            manifest = _read_url(f"{url}/{MANIFEST}")
-            entries = parse_manifest(manifest, sha256, f"{url}/{MANIFEST}")
-            with written_whole(target) as staging:
-                (staging / MANIFEST).write_bytes(manifest)
-                for name, entry in entries.items():
-                    content = _read_url(f"{url}/{name}")
-                    check_file(content, entry, f"{url}/{name}")
-                    (staging / name).write_bytes(content)
-    return Checkpoint.open(target, sha256)
+        return Checkpoint.open(path, sha256)
+    except IntegrityError as error:
+        raise IntegrityError(f"{error}; `zoo cache clear` deletes the damaged copy") from error
 
 
 def publish(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 import logging
 import platform
+import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import chain
@@ -130,9 +132,16 @@ def load(
     if fixed := sorted(overrides.keys() & set(entry.assets)):
         raise ValueError(f"{fixed[0]} belongs to the weights and cannot be changed")
     new = entry.arguments(old | entry.with_labels(overrides))
-    model = _assemble(entry, new, encoding, compile=compile)
     changed = [layers for head, layers in entry.heads.items() if old[head] != new[head]]
-    _assign(model, weights, set(chain.from_iterable(changed)))
+    new_heads = set(chain.from_iterable(changed))
+    kept = {path: value for path, value in weights.items() if path.split("/")[0] not in new_heads}
+    _check_shapes(_shapes_of(entry, new), kept, new_heads)
+    model = _assemble(entry, new, encoding, compile=compile)
+    for variable in model.weights:
+        if variable.path in kept:
+            variable.assign(kept[variable.path])
+    for head in sorted(new_heads & {layer.name for layer in model.layers}):
+        logger.warning("%s: new head %r, initialised at random", model.name, head)
     if old == new:
         model.zoo_origin = replace(model.zoo_origin, published=found)
     return model
@@ -264,35 +273,56 @@ def _arguments_of(found: checkpoint.Checkpoint) -> dict[str, Any]:
     entry = registry.builder(config["builder"])
     if missing := [name for name in entry.assets if f"{name}.txt" not in found.assets]:
         raise IntegrityError(f"{found.path}: has no {missing[0]}.txt")
-    lines = {name: found.assets[f"{name}.txt"].decode() for name in entry.assets}
+    lines = {name: _text(found, f"{name}.txt") for name in entry.assets}
     words = {
         name: text.removesuffix("\n").split("\n") if text else [] for name, text in lines.items()
     }
     return entry.arguments(config["arguments"] | words)
 
 
+def _text(found: checkpoint.Checkpoint, name: str) -> str:
+    try:
+        return found.assets[name].decode()
+    except UnicodeDecodeError as error:
+        raise IntegrityError(f"{found.path / name}: not UTF-8 ({error.reason})") from error
+
+
 def _weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
 
 
-def _assign(model: keras.Model, weights: Mapping[str, np.ndarray], new_heads: set[str]) -> None:
-    """Gives the model its weights, all but those of `new_heads`, or raises and changes none."""
-    targets = {
-        variable.path: variable
-        for variable in model.weights
-        if variable.path.split("/")[0] not in new_heads
-    }
-    stored = {key for key in weights if key.split("/")[0] not in new_heads}
-    if different := sorted(stored ^ targets.keys()):
-        where = "the model" if different[0] in stored else "the checkpoint"
+def _shapes_of(entry: registry.Builder, arguments: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Returns path of a variable -> its shape, of a model that is built without its variables.
+
+    A config may ask for more memory than there is: its shapes are compared before any is taken.
+    """
+
+    def build() -> dict[str, tuple[int, ...]]:
+        with keras.StatelessScope(initialize_variables=False):
+            model = entry.function(**arguments)
+            return {variable.path: tuple(variable.shape) for variable in model.weights}
+
+    # Keras would initialise these variables later on, but for a thread that has ended. It draws the
+    # seeds of a model from Python's random numbers: after this, they are as if nothing had been.
+    state = random.getstate()
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(build).result()
+    finally:
+        random.setstate(state)
+
+
+def _check_shapes(
+    shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray], new_heads: set[str]
+) -> None:
+    """Raises a ValueError if the weights are not those of a model's variables but for new heads."""
+    needed = {path for path in shapes if path.split("/")[0] not in new_heads}
+    if different := sorted(weights.keys() ^ needed):
+        where = "the model" if different[0] in weights else "the checkpoint"
         raise ValueError(f"the weights do not fit the model: {where} has no {different[0]!r}")
-    for path, variable in targets.items():
-        if tuple(variable.shape) != weights[path].shape:
+    for path, shape in shapes.items():
+        if path in needed and weights[path].shape != shape:
             raise ValueError(
                 f"the weights do not fit the model: {path!r} is {weights[path].shape} in the "
-                f"checkpoint and {tuple(variable.shape)} in the model; only heads can change"
+                f"checkpoint and {shape} in the model; only heads can change"
             )
-    for path, variable in targets.items():
-        variable.assign(weights[path])
-    for head in sorted(new_heads & {layer.name for layer in model.layers}):
-        logger.warning("%s: new head %r, initialised at random", model.name, head)
