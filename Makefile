@@ -12,6 +12,9 @@ ifdef ZOO_DATA_DIR
 export ZOO_DATA_DIR := $(abspath $(ZOO_DATA_DIR))
 endif
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Processes of tests side by side; each takes up to 3 GB of memory. A file's tests stay together.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 .PHONY: help run test check lint verify-all backends wheel clean
 
@@ -41,10 +44,10 @@ run: $(VENV)/installed-train
 	@cd $(ROOT) && $(BIN)/python docs/examples/classify_digits.py
 
 test: $(VENV)/installed-test
-	cd $(ROOT) && $(BIN)/python -m pytest -q --durations=10
+	cd $(ROOT) && $(PYTEST) --durations=10
 
 check: lint
-	cd $(ROOT) && $(BIN)/python -m pytest -q -x --ignore=tests/test_training.py \
+	cd $(ROOT) && $(PYTEST) -x --ignore=tests/test_training.py \
 		--ignore=tests/test_published.py --ignore=tests/test_wheel.py \
 		--ignore=tests/test_faults.py
 

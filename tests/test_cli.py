@@ -190,7 +190,8 @@ def test_export(run, tmp_path):
     assert (tmp_path / "exported" / "2" / "saved_model.pb").is_file()
     assert_error(run("export", "digits_mlp", tmp_path / "exported"), "nothing is overwritten")
     done = run("export", "digits_mlp", tmp_path / "again", "--json")
-    assert json.loads(done.stdout) == {"path": str(tmp_path / "again"), "format": "saved_model"}
+    written = str(tmp_path / "again" / "2")
+    assert json.loads(done.stdout) == {"path": written, "format": "saved_model"}
 
 
 def test_verify(run, known):

@@ -173,6 +173,20 @@ def _prepared(name: str) -> Any:
     builder = _builder(name)
     if builder.is_prepared():
         return builder
+    import filelock
+
+    place = Path(builder.data_dir)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{place}.lock"):
+        # Another process may have made it ready while this one waited.
+        builder = _builder(name)
+        if not builder.is_prepared():
+            _prepare(name, builder)
+    return builder
+
+
+def _prepare(name: str, builder: Any) -> None:
+    """Makes the data of a builder ready, from raw files on disk or from the network."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
@@ -196,7 +210,6 @@ def _prepared(name: str) -> Any:
             )
         except NonMatchingChecksumError as error:
             raise IntegrityError(f"{name}: {error}") from error
-    return builder
 
 
 def _raw_files(builder: Any) -> dict[str, str]:
