@@ -359,5 +359,6 @@ def publish(folder: Path) -> None:
                 found = fetch(name, revision=revision)
                 target = staging / name / str(revision)
                 target.mkdir(parents=True)
-                for file in (MANIFEST, *found.files):
-                    (target / file).write_bytes((found.path / file).read_bytes())
+                (target / MANIFEST).write_bytes((found.path / MANIFEST).read_bytes())
+                for file, content in found.files.items():
+                    (target / file).write_bytes(content)

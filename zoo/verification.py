@@ -26,7 +26,8 @@ def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> 
 
     Returns:
         `{"files": number of files, "golden": largest difference, "metrics": {…}}`, the metrics
-        as computed now, without them where `metrics` is false or the card has none.
+        as computed now, without them where `metrics` is false or the card has none, or no data
+        set.
 
     Raises:
         IntegrityError: if a file, the golden output or a metric is not what was published.
@@ -50,9 +51,8 @@ def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> 
         report["golden"] = max(difference, report.get("golden", 0.0))
         if not np.allclose(output, golden, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
             raise IntegrityError(f"{found.path}: the golden output differs by {difference:.3g}")
-    published = found.card.get("metrics")
-    if metrics and published:
-        dataset = found.card["dataset"]
+    published, dataset = found.card.get("metrics"), found.card.get("dataset")
+    if metrics and published and dataset:
         examples = data.load(dataset["name"], dataset["test_split"])
         report["metrics"] = evaluate(model, examples)
         tolerance = TIES / len(examples[0])
