@@ -40,7 +40,7 @@ class CRF(keras.layers.Layer):
     In training it returns *scores*, of which `potentials` makes potentials: the emissions of each
     step, start and end among them, and below them the transitions. The functions below take either.
     The loss of the scores costs a product of matrices a step, and not a table of pairs of tags for
-    every word: with 159 tags a step of training a slot filler takes a tenth of the time.
+    every word: with 159 tags it takes a tenth of the time.
 
     Train with `negative_log_likelihood` as the loss; decode with `viterbi` or `marginals`.
 

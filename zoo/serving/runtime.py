@@ -230,6 +230,8 @@ def checked_rows(given: RequestInput, expected: MetadataTensor) -> Rows:
     if not isinstance(data, list):
         raise MLServerError(f"{what} must have a list as its data, got {type(data).__name__}")
     while data and all(isinstance(part, list) for part in data):
+        if len({len(part) for part in data}) > 1:
+            raise MLServerError(f"{what} must hold nested lists of one length")
         data = list(chain.from_iterable(data))
     if len(data) != prod(shape):
         raise MLServerError(
