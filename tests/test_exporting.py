@@ -249,7 +249,7 @@ def test_model_without_head(format, tmp_path):
 
 def test_missing_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(onnx, "NEEDS", ("tf2onnx", "no_such_package"))
-    with pytest.raises(RuntimeError, match=r"no_such_package: pip install gatezoo\[onnx\]"):
+    with pytest.raises(RuntimeError, match=r"no_such_package: pip install 'gatezoo\[onnx\]'"):
         zoo.export(random_model(units=[2]), tmp_path / "x", format="onnx")
 
 

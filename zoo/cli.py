@@ -37,8 +37,10 @@ def complete_name(incomplete: str) -> list[str]:
 
 def complete_task(incomplete: str) -> list[str]:
     """Returns the tasks that begin so, for the shell."""
+    from zoo.hub import index
+
     with suppress(ValueError, OSError):
-        tasks = {zoo.info(name)["task"] for name in zoo.list_models()}
+        tasks = {entry["task"] for entry in index().values()}
         return sorted(task for task in tasks if task.startswith(incomplete))
     return []
 
@@ -87,6 +89,16 @@ def main(
     """
 
 
+# What a user can mend. A builder that lacks an argument of a foreign config is a TypeError.
+MENDABLE = (ValueError, TypeError, OSError, ImportError, RuntimeError)
+
+
+def message_of(error: BaseException) -> str:
+    """Returns an error as one line: Keras's own messages have several."""
+    hint = "; on the command line: --trust" if isinstance(error, UntrustedError) else ""
+    return " ".join(str(error).split()) + hint
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turns the errors that a user can mend into one line and exit code 1."""
@@ -95,11 +107,8 @@ def plain_errors() -> Iterator[None]:
     except BrokenPipeError:
         # Whoever read the output has enough of it: no error of anyone.
         raise
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
-        # Keras's own messages have several lines.
-        message = " ".join(str(error).split())
-        hint = "; on the command line: --trust" if isinstance(error, UntrustedError) else ""
-        typer.echo(f"error: {message}{hint}", err=True)
+    except MENDABLE as error:
+        typer.echo(f"error: {message_of(error)}", err=True)
         raise typer.Exit(1) from error
 
 
@@ -325,7 +334,9 @@ def noted(inputs: Iterable[str], asked: deque[str]) -> Iterator[str]:
 @app.command()
 def export(
     name: Name,
-    path: Annotated[Path, typer.Argument(help="Folder to write; a SavedModel goes to PATH/1.")],
+    path: Annotated[
+        Path, typer.Argument(help="Folder to write; a SavedModel goes to PATH/REVISION.")
+    ],
     format: Annotated[str, typer.Option(help="saved_model, onnx or litert.")] = "saved_model",
     trust: Trust = False,
     as_json: AsJson = False,
@@ -374,8 +385,8 @@ def verify(
         with progress.status(f"{i} of {len(names)}: {name}"):
             try:
                 reports[name] = zoo.verify(name, metrics=metrics, trust=trust)
-            except (ValueError, OSError, RuntimeError) as error:
-                reports[name] = {"error": " ".join(str(error).split())}
+            except MENDABLE as error:
+                reports[name] = {"error": message_of(error)}
         if not as_json:
             typer.echo(report_line(name, reports[name], max(map(len, names))))
     failed = [name for name, report in reports.items() if "error" in report]
@@ -398,7 +409,9 @@ def report_line(name: str, report: dict[str, Any], width: int) -> str:
 
 @app.command()
 def publish(
-    folder: Annotated[Path, typer.Argument(help="Folder to write; it must not exist.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write; it must not exist, or be empty.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Write a mirror for any web server.
@@ -472,7 +485,7 @@ app.add_typer(cache_app, name="cache")
 
 
 @cache_app.callback(invoke_without_command=True)
-def cache(context: typer.Context) -> None:
+def cache(context: typer.Context, as_json: AsJson = False) -> None:
     """List or clear what was fetched.
 
     Without a command it lists.
@@ -482,7 +495,9 @@ def cache(context: typer.Context) -> None:
     zoo cache clear bilstm_atis
     """
     if context.invoked_subcommand is None:
-        cache_list()
+        cache_list(as_json)
+    elif as_json:
+        raise typer.BadParameter("write it after the command", param_hint="--json")
 
 
 @cache_app.command("list")
@@ -507,13 +522,15 @@ def cache_clear(
 
 
 def _print_cached(rows: list[dict[str, Any]], as_json: bool) -> None:
+    from zoo.terminal import megabytes
+
     if as_json:
         print_json(rows)
         return
     for row in rows:
         name = row["name"] if row["revision"] is None else f"{row['name']}@{row['revision']}"
         state = "" if row["complete"] else "  (unfinished)"
-        typer.echo(f"{row['bytes'] / 1e6:9.1f} MB  {name}  {row['path']}{state}")
+        typer.echo(f"{megabytes(row['bytes']):>12}  {name}  {row['path']}{state}")
 
 
 if __name__ == "__main__":

@@ -128,9 +128,9 @@ def fetch(
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"sha256= must be 64 hexadecimal digits, got {sha256!r}")
     source, is_path = os.fspath(source), isinstance(source, os.PathLike)
-    match = None if is_path else _NAME.fullmatch(source)
+    is_name = not is_path and not re.search(r"[/\\]", source)
     # A folder of that name in the working directory must not stand in for a known checkpoint.
-    if match and (match["name"] in index() or not Path(source).is_dir()):
+    if is_name and (source.partition("@")[0] in index() or not Path(source).is_dir()):
         name, revision, entry = _find(source, revision)
         if sha256 is not None and sha256.lower() != entry["manifest_sha256"]:
             raise IntegrityError(
@@ -323,21 +323,21 @@ def _known_digests() -> set[str]:
 
 
 def _download(url: str, sha256: str, target: Path, title: str) -> Checkpoint:
-    """Returns the checkpoint in the cache's place `target`, fetched from `url` if it is not there.
-
-    Raises:
-        IntegrityError: if a link stands in the way: it may lead out of the cache.
-    """
+    """Returns the checkpoint in the cache's place `target`, fetched from `url` if need be."""
+    _refuse_link(target)
     if not target.is_dir():
-        if target.parent.is_symlink() or target.is_symlink():
-            raise IntegrityError(f"{target}: a link in the place of a folder")
         fetching.fetch_folder(url, sha256, target, title)
     return _open_cached(target, sha256)
 
 
+def _refuse_link(place: Path) -> None:
+    """Raises an IntegrityError if a link stands in a place of the cache: it may lead out of it."""
+    if place.parent.is_symlink() or place.is_symlink():
+        raise IntegrityError(f"{place}: a link in the place of a folder")
+
+
 def _open_cached(path: Path, sha256: str) -> Checkpoint:
-    if path.parent.is_symlink() or path.is_symlink():
-        raise IntegrityError(f"{path}: a link in the place of a folder")
+    _refuse_link(path)
     try:
         return Checkpoint.open(path, sha256)
     except IntegrityError as error:

@@ -80,7 +80,7 @@ def export(
     if format not in FORMATS:
         raise unknown_name("export format", format, FORMATS)
     if missing := [name for name in _module(format).NEEDS if find_spec(name) is None]:
-        raise RuntimeError(f"format={format!r} needs {missing[0]}: pip install gatezoo[{format}]")
+        raise RuntimeError(f"format={format!r} needs {missing[0]}: pip install 'gatezoo[{format}]'")
     model = loading.model_of(source, **options)
     if not loading.preprocessor(model).labels:
         raise ValueError(f"{model.name!r} has no head: there are no labels to export")

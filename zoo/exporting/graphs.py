@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from zoo import loading
-from zoo.errors import unknown_name
 from zoo.layers.decoding import best_labels
 from zoo.preprocessing.image import ImagePreprocessor
 from zoo.preprocessing.sentence import SentencePreprocessor
@@ -79,7 +78,9 @@ def raw_endpoints(
     if isinstance(preprocessor, SentencePreprocessor):
         names = [x.name for x in model.inputs]
         return _sentence_endpoints(preprocessor, names, outputs_of, track)
-    raise unknown_name("graph of the preprocessor", type(preprocessor).__name__, ["image"])
+    raise ValueError(
+        f"raw input of {type(preprocessor).__name__} has no graph; pictures and sentences have one"
+    )
 
 
 def _picture_endpoints(

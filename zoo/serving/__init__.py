@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import math
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -50,7 +52,8 @@ def serve(
     Raises:
         ModuleNotFoundError: if MLServer is not installed.
         OSError: if a port is taken, or the host is none of this machine.
-        ValueError: if two sources have one name, or as `zoo.export`.
+        ValueError: if two sources have one name or two ports one number, a bound of the batches is
+            none, or as `zoo.export`.
         FileExistsError: if `folder` holds an export of a checkpoint that is not the zoo's own.
         RuntimeError: if a model cannot be loaded.
     """
@@ -59,9 +62,17 @@ def serve(
     names = [name_of(source) for source in sources]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two models are named {twice[0]!r}, and a server needs one name a model")
+    if max_batch_size < 1 or not 0 <= max_batch_time < math.inf:
+        raise ValueError(
+            "max_batch_size must be at least 1 and max_batch_time a number of seconds, got "
+            f"{max_batch_size!r} and {max_batch_time!r}"
+        )
+    ports = (http_port, grpc_port, metrics_port)
+    if len(set(ports)) < len(ports):
+        raise ValueError(f"REST, gRPC and metrics need a port each, got {ports}")
     # While the models are written, SIGTERM ends the process as SIGINT does: nothing is left behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for port in (http_port, grpc_port, metrics_port):
+    for port in ports:
         _check_free(host, port)
     # In a process of its own, so that the one that serves holds neither Keras nor the models'
     # other form.
@@ -129,8 +140,11 @@ def write_models(
 
 
 def name_of(source: str) -> str:
-    """Returns the name that a model is served under: the last part, without a revision."""
-    return Path(source).name.partition("@")[0]
+    """Returns the name that a model is served under: the last part, without a revision.
+
+    Of `.` and `..` it is the name of that folder.
+    """
+    return os.path.basename(os.path.abspath(source)).partition("@")[0]
 
 
 def signature_of(saved_model: Path) -> dict[str, Any]:

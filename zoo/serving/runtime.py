@@ -1,6 +1,6 @@
 """The runtime that MLServer loads: a SavedModel of `zoo.export`, behind a queue that makes batches.
 
-It needs TensorFlow and MLServer, and neither Keras nor the rest of this package.
+It computes with TensorFlow alone, without Keras and the layers of this package.
 """
 
 import asyncio
