@@ -283,6 +283,7 @@ def test_cache(run, known, monkeypatch):
         ("digits_mlp", 1),
     ]
     assert run("cache").stdout == run("cache", "list").stdout
+    assert run("cache", "--json").stdout == run("cache", "list", "--json").stdout
     for row, line in zip(rows, run("cache").stdout.splitlines(), strict=True):
         assert f"{row['name']}@1" in line
         assert row["path"] in line
@@ -312,6 +313,7 @@ def test_module_is_the_command():
         ["run", "digits_mlp", "a.png", "--top-k", "0"],
         ["run", "digits_mlp", "a.png", "--file", "b.txt"],
         ["export", "digits_mlp"],
+        ["cache", "--json", "clear"],
     ],
 )
 def test_mistake_in_the_command_itself_is_exit_code_2(run, arguments):

@@ -89,7 +89,10 @@ def test_revision(known, name, revision, expected):
         (NAME, 0, r"has no revision 0; it has 1, 2"),
         ("digit_mlp", None, "no checkpoint named 'digit_mlp'; did you mean digits_mlp"),
         ("digit_mlp@1", None, "did you mean digits_mlp"),
+        ("digits-mlp", None, "no checkpoint named 'digits-mlp'; did you mean digits_mlp"),
+        ("digits_mlp@two", None, "did you mean digits_mlp"),
         ("zzz", None, "known: digits_highway, digits_mlp"),
+        ("", None, "no checkpoint named ''; known: digits_highway, digits_mlp"),
     ],
 )
 def test_unknown_name_or_revision(known, name, revision, message):
@@ -268,7 +271,7 @@ def test_sha256_of_a_known_name_is_held_against_the_index(known):
 
 
 def test_folder_that_is_none(tmp_path):
-    for path in (tmp_path / "nowhere", tmp_path):
+    for path in (tmp_path / "nowhere", tmp_path, str(tmp_path / "nowhere"), "."):
         with pytest.raises(FileNotFoundError, match="is no checkpoint folder"):
             hub.fetch(path)
 

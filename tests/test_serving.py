@@ -397,6 +397,11 @@ def test_signature_can_be_asked_by_a_request_of_tensorflow_serving(server):
         (["bilstm_ati"], "did you mean bilstm_atis"),
         (["bilstm_atis", "bilstm_atis@1"], "two models are named 'bilstm_atis'"),
         (["bilstm_atis", "--host", "203.0.113.7"], "cannot listen at 203.0.113.7, port 8080"),
+        (["bilstm_atis", "--metrics-port", "8080"], "need a port each, got (8080, "),
+        (
+            ["bilstm_atis", "--max-batch-time", "inf"],
+            "max_batch_time a number of seconds, got 64 and",
+        ),
     ],
 )
 def test_mistake_is_told_in_one_line(arguments, message):
@@ -406,7 +411,7 @@ def test_mistake_is_told_in_one_line(arguments, message):
         for part in pair
     ]
     handlers = signal.getsignal(signal.SIGTERM)
-    done = CliRunner().invoke(app, ["serve", *arguments, *ports])
+    done = CliRunner().invoke(app, ["serve", *ports, *arguments])
     signal.signal(signal.SIGTERM, handlers)
     assert done.exit_code == 1
     assert done.stderr.startswith("error: ")

@@ -130,7 +130,7 @@ def fetch(
     source, is_path = os.fspath(source), isinstance(source, os.PathLike)
     is_name = not is_path and not re.search(r"[/\\]", source)
     # A folder of that name in the working directory must not stand in for a known checkpoint.
-    if is_name and (source.partition("@")[0] in index() or not Path(source).is_dir()):
+    if is_name and (source.partition("@")[0] in index() or not os.path.isdir(source)):
         name, revision, entry = _find(source, revision)
         if sha256 is not None and sha256.lower() != entry["manifest_sha256"]:
             raise IntegrityError(
