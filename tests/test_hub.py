@@ -1,6 +1,7 @@
 """A name leads to a checked folder, or to an error that says what to do."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -178,10 +179,15 @@ def test_mirror_need_not_have_what_the_package_has(known, serve, monkeypatch, tm
         hub.fetch(NAME)
 
 
-@pytest.mark.parametrize("mirror", ["ftp://host/zoo", "/srv/zoo", "file://host/zoo", "hf://owner"])
+@pytest.mark.parametrize(
+    "mirror",
+    ["ftp://host/zoo", "/srv/zoo", "file://host/zoo", "hf://owner", "https://host/zoo?key=1"],
+)
 def test_mirror_that_is_no_address(known, monkeypatch, mirror):
     monkeypatch.setenv("ZOO_MIRROR", mirror)
-    with pytest.raises(ValueError, match=f"ZOO_MIRROR: '{mirror}' is no address of a folder"):
+    with pytest.raises(
+        ValueError, match=f"ZOO_MIRROR: '{re.escape(mirror)}' is no address of a folder"
+    ):
         hub.fetch(NAME)
 
 

@@ -157,6 +157,15 @@ def test_path_that_leads_to_no_picture(classify, tmp_path):
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(OSError, match=r"text\.png"):
         classify(tmp_path / "text.png")
+    Image.fromarray(PICTURES[0]).save(tmp_path / "cut.png")
+    content = (tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(OSError, match=r"cut\.png cannot be read as a picture: .*truncated"):
+        classify(tmp_path / "cut.png")
+    # More pixels than Pillow takes.
+    Image.new("1", (20_000, 10_000)).save(tmp_path / "huge.png")
+    with pytest.raises(OSError, match=r"huge\.png cannot be read as a picture: .*200000000"):
+        classify(tmp_path / "huge.png")
 
 
 def test_file_of_another_size_and_mode_is_converted(classify, tmp_path):

@@ -66,7 +66,7 @@ def address(url: str) -> str:
     HF_ENDPOINT.
 
     Raises:
-        ValueError: if the URL is of another kind than https, http, file or hf.
+        ValueError: if the URL is of another kind than https, http, file or hf, or has a query.
     """
     if match := _HUB.fullmatch(url):
         endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
@@ -74,7 +74,9 @@ def address(url: str) -> str:
         url = f"{endpoint.rstrip('/')}/{match['repo']}/resolve/{revision}{match['path'] or ''}"
     parts = urlsplit(url)
     is_file = parts.scheme == "file" and parts.netloc in ("", "localhost")
-    if not is_file and not (parts.scheme in ("https", "http") and parts.netloc):
+    is_web = parts.scheme in ("https", "http") and bool(parts.netloc)
+    # Names of files are put behind it, which behind a "?" or "#" would be no path.
+    if not (is_file or is_web) or parts.query or parts.fragment:
         raise ValueError(
             f"{url!r} is no address of a folder: https://HOST/…, http://HOST/…, file:///… or "
             "hf://OWNER/REPOSITORY[@REVISION]/…"

@@ -37,6 +37,7 @@ class ImagePreprocessor:
             TypeError: if the pixels are not uint8.
             ValueError: if a picture has another shape, a label is not known, or there are more or
                 fewer labels than pictures.
+            OSError: if a file cannot be read, or not as a picture.
             tf.errors.InvalidArgumentError: for a dataset, if a label is not known.
         """
         if hasattr(raw, "element_spec"):
@@ -89,8 +90,14 @@ class ImagePreprocessor:
         from PIL import Image
 
         mode = "L" if len(self.shape) == 2 or self.shape[2] == 1 else "RGB"
-        with Image.open(path) as file:
-            image = file.convert(mode)
+        try:
+            with Image.open(path) as file:
+                image = file.convert(mode)
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            # What the system says has the name of the file; what Pillow says may not.
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise OSError(f"{path} cannot be read as a picture: {error}") from error
         if image.size != (self.shape[1], self.shape[0]):
             image = image.resize((self.shape[1], self.shape[0]), Image.Resampling.LANCZOS)
         return np.asarray(image, np.uint8).reshape(self.shape)

@@ -123,6 +123,8 @@ def write_models(
         version = zoo.info(source)["revision"] if published else 1
         saved_model = folder / name / str(version)
         if not (published and (saved_model / "saved_model.pb").is_file()):
+            # A mistake is told before Keras is imported.
+            hub.fetch(source, trust=trust)
             saved_model = zoo.export(source, folder / name, trust=trust)
         settings = {
             "name": name,
