@@ -11,6 +11,8 @@ from zoo.arguments import fraction, positive_integer
 
 # Numbers that a preprocessor gives to no word: padding, and every word without a number of its own.
 PADDING, UNKNOWN = 0, 1
+# The number that begins and ends a sequence which a network writes.
+BOUNDARY = 2
 
 # A prime above the code points of the Latin, Greek and Cyrillic letters; a number of three digits
 # to this base is less than 2**31.
