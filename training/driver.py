@@ -171,7 +171,13 @@ def _start(
         glove.start_from_glove(model.get_layer("word_embeddings"), of_data["vocabulary"])
     # The metrics of the validation split are enough.
     builder.compile(model, optimizer=optimizer, metrics=False)
-    return model, partial(sentences.batches, zoo.preprocessor(model), words, targets)
+    return model, partial(
+        sentences.batches,
+        zoo.preprocessor(model),
+        words,
+        targets,
+        late_augment=recipe.late_augment,
+    )
 
 
 def hardware() -> str:

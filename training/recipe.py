@@ -14,7 +14,8 @@ class Recipe:
     `optimizer` is called with the number of steps of the whole training, `augment` with a batch of
     float pixels and a seed of two integers, or with the words of a sentence, their labels and a
     random generator; both are `functools.partial`s, so that a card can name
-    their settings. With `glove` the vocabulary has so many words, those of training among them,
+    their settings; `late_augment` has a number of last epochs and what augments them instead. With
+    `glove` the vocabulary has so many words, those of training among them,
     and their embeddings start from GloVe. Splits are written as tensorflow-datasets has them.
     """
 
@@ -29,6 +30,7 @@ class Recipe:
     batch_size: int
     optimizer: partial[keras.optimizers.Optimizer]
     augment: partial[Any] | None = None
+    late_augment: tuple[int, partial[Any]] | None = None
     glove: int | None = None
     monitor: str = "val_accuracy"
     published: dict[str, Any] = field(default_factory=dict)
@@ -40,12 +42,14 @@ class Recipe:
         def named(function: partial[Any] | None) -> dict[str, Any] | None:
             return {"name": function.func.__name__, **function.keywords} if function else None
 
+        late = self.late_augment
         return {
             "arguments": self.arguments,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "optimizer": named(self.optimizer),
             "augment": named(self.augment),
+            "late_augment": late and {"epochs": late[0], **(named(late[1]) or {})},
             "glove": self.glove,
             "monitor": self.monitor,
         }

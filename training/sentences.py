@@ -40,22 +40,28 @@ def batches(
     first_epoch: int,
     epochs: int,
     augment: Augmentation | None = None,
+    late_augment: tuple[int, Augmentation] | None = None,
 ) -> tf.data.Dataset:
     """Returns the encoded batches of the epochs from `first_epoch` to before `epochs`.
 
     An epoch holds every sentence once, but for a few that fill no batch, in an order of its own in
-    which the sentences of a batch have similar lengths.
+    which the sentences of a batch have similar lengths. With `late_augment` its second augments the
+    last so many epochs, in the place of `augment`.
     """
+    late_epochs, late = late_augment or (0, None)
 
     def generate() -> Iterator[Any]:
         for epoch in range(first_epoch, epochs):
             rng = np.random.default_rng([seed, epoch])
             examples = list(zip(sentences, targets["labels"], strict=True))
-            if augment is not None:
+            change = augment if epoch < epochs - late_epochs else late
+            if change is not None:
                 # A number at a time, this draws ten times as fast as NumPy.
                 draw = random.Random(int(rng.integers(2**63)))
-                examples = [augment(words, labels, draw) for words, labels in examples]
-            for rows in _rows([len(words) for words, _ in examples], batch_size, rng):
+                examples = [change(words, labels, draw) for words, labels in examples]
+            for rows in rows_of_similar_length(
+                [len(words) for words, _ in examples], batch_size, rng
+            ):
                 wanted = {"labels": [examples[row][1] for row in rows]}
                 if "intents" in targets:
                     wanted["intents"] = [targets["intents"][row] for row in rows]
@@ -73,7 +79,9 @@ def batches(
     ).prefetch(tf.data.AUTOTUNE)
 
 
-def _rows(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> list[list[int]]:
+def rows_of_similar_length(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator
+) -> list[list[int]]:
     """Returns the rows of each batch of an epoch."""
     count = len(lengths) // batch_size * batch_size
     order = rng.permutation(len(lengths))[:count]

@@ -36,9 +36,11 @@ def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocess
     """
     from zoo.preprocessing.image import ImagePreprocessor
     from zoo.preprocessing.sentence import SentencePreprocessor
+    from zoo.preprocessing.sequence import SequencePreprocessor
 
     kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
         "image": (ImagePreprocessor, ("labels",)),
+        "sequence": (SequencePreprocessor, ("target_vocabulary", "source_vocabulary")),
         "sentence": (SentencePreprocessor, ("labels", "vocabulary", "intents")),
     }
     config = dict(config)

@@ -1,0 +1,228 @@
+"""What the builders that write sequences share: their decoder, how it is trained, how it writes."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.arguments import fraction, positive_integer
+from zoo.cells import named_cell
+from zoo.errors import unknown_name
+from zoo.layers import Recurrent
+from zoo.layers.words import BOUNDARY, PADDING
+
+ATTENTION = ("none", "dot", "additive")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class ScheduledSampling(keras.layers.Layer):
+    """Puts what the network would have written in the place of some true symbols, in training.
+
+    Source: Bengio et al., *Scheduled Sampling for Sequence Prediction with Recurrent Neural
+    Networks*, arXiv:1506.03099, in the parallel form of Duckworth et al., arXiv:1906.04331: a first
+    pass sees true symbols alone, and what it finds likeliest is what the second may see.
+
+    Args:
+        rate: share of the symbols, from 0 to less than 1.
+        seed: of the draws.
+
+    Call arguments:
+        target: `(batch, time)`, the symbol before each step.
+        logits: `(batch, time, symbols)` of the first pass.
+
+    Returns:
+        `(batch, time)`; the first symbol and padding stay.
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = fraction("rate", rate)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, target, logits, training=False):
+        if not training:
+            return target
+        found = ops.cast(ops.argmax(ops.stop_gradient(logits), axis=-1), target.dtype)
+        before = ops.concatenate([target[:, :1], found[:, :-1]], axis=1)
+        drawn = keras.random.uniform(ops.shape(target), seed=self.seed_generator) < self.rate
+        stays = ops.logical_or(target == PADDING, target == BOUNDARY)
+        return ops.where(ops.logical_and(drawn, ops.logical_not(stays)), before, target)
+
+    def compute_output_spec(self, target, logits, training=False):
+        return keras.KerasTensor(target.shape, target.dtype)
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+
+class Decoder:
+    """The layers of a model that write: from the symbol before, the state, and a memory, if any.
+
+    At a step the state h of a recurrent network goes on with the embedding of the symbol before.
+    With a memory m of a source, a context c is read of it by attention, and
+
+        logits = U tanh(W [h ; c])
+
+    where U can be the embeddings again. As the context does not go back into the network (Luong,
+    Pham and Manning, arXiv:1508.04025), training walks a whole target at once, and a beam is to
+    attention what the steps of a target are.
+    """
+
+    def __init__(self, layers: dict[str, keras.layers.Layer]):
+        self._layers = layers
+        self.recurrent = layers["decoder"]
+
+    @classmethod
+    def new(
+        cls,
+        symbols: int,
+        *,
+        cell: str,
+        units: int,
+        depth: int,
+        embedding_units: int,
+        tied: bool,
+        dropout: float,
+        attention: str = "none",
+    ) -> "Decoder":
+        """Returns a decoder of new layers.
+
+        Args:
+            symbols: size of the vocabulary, with padding, the unknown symbol and the boundary.
+            cell, units, depth: of the recurrent network.
+            embedding_units: size of a symbol's embedding.
+            tied: whether the embeddings are the weights of the logits too.
+            dropout: rate on embeddings, between recurrent layers and before the logits.
+            attention: "none", "dot" or "additive".
+        """
+        if attention not in ATTENTION:
+            raise unknown_name("attention", attention, ATTENTION)
+        dropout = fraction("dropout", dropout)
+        cells = [
+            named_cell(cell, units, dropout=dropout, name=f"cell_{i}")
+            for i in range(positive_integer("depth", depth))
+        ]
+        layers = [
+            keras.layers.ReversibleEmbedding(
+                symbols,
+                positive_integer("embedding_units", embedding_units),
+                tie_weights=tied,
+                name="target_embeddings",
+            ),
+            Recurrent(cells, return_sequences=True, name="decoder"),
+            keras.layers.Dense(embedding_units, activation="tanh", name="readout"),
+            keras.layers.Dropout(dropout, name="readout_dropout"),
+        ]
+        if attention == "dot":
+            layers.append(keras.layers.Attention(name="attention"))
+        if attention == "additive":
+            layers.append(keras.layers.Dense(units, name="queries"))
+            layers.append(keras.layers.AdditiveAttention(name="attention"))
+        if attention != "none":
+            layers.append(keras.layers.Dense(cells[-1].output_size, use_bias=False, name="keys"))
+        return cls({layer.name: layer for layer in layers})
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Decoder":
+        """Returns the decoder of a model that was built with one."""
+        return cls({layer.name: layer for layer in model.layers})
+
+    def __call__(self, target: Any, states: list[Any], memory: Any = None, mask: Any = None) -> Any:
+        """Returns the logits of the symbols after those of `target`, `(batch, time, symbols)`.
+
+        Args:
+            target: `(batch, time)`, the boundary and the true symbols.
+            states: of the recurrent network before the first step; none for its own.
+            memory: `(batch, source time, features)`, for attention.
+            mask: boolean `(batch, source time)`, where there is a source.
+        """
+        h = self.recurrent(self.embed(target), initial_state=states or None)
+        return self.logits(h, self.keys(memory), memory, mask)
+
+    def embed(self, symbols: Any) -> Any:
+        """Returns the embeddings of symbols."""
+        return self._layers["target_embeddings"](symbols)
+
+    def keys(self, memory: Any) -> Any:
+        """Returns what attention compares with a state; nothing without attention."""
+        return self._layers["keys"](memory) if "keys" in self._layers else None
+
+    def step(self, symbols: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """Returns the states h `(batch, beam, units)` after one symbol a beam, and all new states.
+
+        Args:
+            symbols: `(batch, beam)`.
+            states: `(batch, beam, size)` each.
+        """
+        shape = ops.shape(symbols)
+
+        def rows(x):
+            return ops.reshape(x, (-1, x.shape[-1]))
+
+        def beams(x):
+            return ops.reshape(x, (*shape, x.shape[-1]))
+
+        h, states = self.recurrent.step(
+            rows(self.embed(symbols)), [rows(state) for state in states]
+        )
+        return beams(h), [beams(state) for state in states]
+
+    def logits(self, h: Any, keys: Any, memory: Any, mask: Any) -> Any:
+        """Returns the logits `(batch, time, symbols)` of states h `(batch, time, units)`."""
+        if keys is not None:
+            h = ops.concatenate([h, self.attend(h, keys, memory, mask)], axis=-1)
+        x = self._layers["readout_dropout"](self._layers["readout"](h))
+        return self._layers["target_embeddings"](x, reverse=True)
+
+    def attend(self, h: Any, keys: Any, memory: Any, mask: Any, weights: bool = False) -> Any:
+        """Returns the contexts of states h, or with `weights` also where each looked.
+
+        The weights are `(batch, time, source time)`, and sum to 1 over the source.
+        """
+        queries = self._layers["queries"](h) if "queries" in self._layers else h
+        return self._layers["attention"](
+            [queries, memory, keys], mask=[None, mask, None], return_attention_scores=weights
+        )
+
+
+def first_states(decoder: Decoder, whole: Any) -> list[Any]:
+    """Returns the states a decoder begins with, from one vector `(batch, features)` of its source.
+
+    Each is a dense layer of its own, so that any cell can follow any source.
+    """
+    return [
+        keras.layers.Dense(size, activation="tanh", name=f"bridge_{i}")(whole)
+        for i, size in enumerate(decoder.recurrent.state_size)
+    ]
+
+
+def logits_of(
+    decoder: Decoder,
+    target: Any,
+    states: list[Any],
+    memory: Any = None,
+    mask: Any = None,
+    scheduled_sampling: float = 0.0,
+) -> Any:
+    """Returns the logits of a whole target, in training perhaps seen as the network writes it."""
+    logits = decoder(target, states, memory, mask)
+    if not scheduled_sampling:
+        return logits
+    seen = ScheduledSampling(scheduled_sampling, name="scheduled_sampling")(target, logits)
+    return decoder(seen, states, memory, mask)
+
+
+def compile_writer(model: keras.Model, optimizer: Any = None) -> None:
+    """Compiles for the integers of symbols, with the cross-entropy a symbol; 0 is not counted.
+
+    Args:
+        model: from a source and a target to logits.
+        optimizer: AdamW at a rate of 1e-3 by default, which suits fine-tuning.
+    """
+    model.compile(
+        optimizer=optimizer or keras.optimizers.AdamW(1e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
+        # XLA compiles anew for every length of a text.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
