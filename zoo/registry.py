@@ -14,9 +14,11 @@ _BUILTIN = {
     "cnn_classifier": "zoo.models.cnn_classifier",
     "encoder_decoder": "zoo.models.encoder_decoder",
     "highway_classifier": "zoo.models.highway_classifier",
+    "language_model": "zoo.models.language_model",
     "mlp_classifier": "zoo.models.mlp_classifier",
     "slot_filler": "zoo.models.slot_filler",
     "tagger": "zoo.models.tagger",
+    "vector_to_sequence": "zoo.models.vector_to_sequence",
 }
 
 

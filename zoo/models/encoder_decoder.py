@@ -10,7 +10,14 @@ from zoo.arguments import fraction, positive_integer
 from zoo.cells import named_cell
 from zoo.layers import Bidirectional
 from zoo.layers.words import BOUNDARY, PADDING
-from zoo.models.writing import Decoder, compile_writer, first_states, logits_of
+from zoo.models.writing import (
+    Decoder,
+    compile_writer,
+    first_states,
+    logits_of,
+    sequence_memory,
+    vector_memory,
+)
 from zoo.preprocessing.sequence import SequencePreprocessor
 from zoo.registry import register
 
@@ -51,7 +58,8 @@ def encoder_decoder(
         units: of a cell, in each direction of the encoder, and in the decoder.
         depth: number of recurrent layers, of encoder and decoder each.
         embedding_units: size of a symbol's embedding.
-        attention: "dot", "additive", or "none": then the decoder's first state is all it knows.
+        attention: "dot", "additive", or "none": then the decoder sees the last states of the
+            encoder at every step (Cho et al., arXiv:1406.1078).
         tied: whether the embeddings of the target are the weights of the logits too and, where the
             two vocabularies are the same, also the embeddings of the source.
         dropout: rate on embeddings, between layers and before the logits, in training.
@@ -93,7 +101,8 @@ def encoder_decoder(
         x, *states = layer(x, mask=mask)
     if not target_vocabulary:
         return keras.Model({"source": source, "target": target}, x, name="encoder_decoder")
-    memory = keras.layers.Dropout(dropout, name="memory")(x)
-    states = first_states(decoder, ops.concatenate(states, axis=-1))
+    whole = ops.concatenate(states, axis=-1)
+    memory = vector_memory(whole) if attention == "none" else sequence_memory(x, dropout)
+    states = first_states(decoder, whole)
     logits = logits_of(decoder, target, states, memory, mask, scheduled_sampling)
     return keras.Model({"source": source, "target": target}, logits, name="encoder_decoder")

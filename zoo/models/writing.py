@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.arguments import fraction, positive_integer
+from zoo.arguments import fraction, not_negative_integer, positive_integer
 from zoo.cells import named_cell
 from zoo.errors import unknown_name
 from zoo.layers import Recurrent
@@ -60,18 +60,20 @@ class Decoder:
     """The layers of a model that write: from the symbol before, the state, and a memory, if any.
 
     At a step the state h of a recurrent network goes on with the embedding of the symbol before.
-    With a memory m of a source, a context c is read of it by attention, and
+    With a memory of a source, a context c is read of it by attention, and
 
-        logits = U tanh(W [h ; c])
+        logits = U tanh(W [h ; c] + b)
 
     where U can be the embeddings again. As the context does not go back into the network (Luong,
     Pham and Manning, arXiv:1508.04025), training walks a whole target at once, and a beam is to
-    attention what the steps of a target are.
+    attention what the steps of a target are. A memory without attention is one vector, the context
+    of every step. Without recurrent layers h is the embedding itself: only what was written goes
+    back.
     """
 
     def __init__(self, layers: dict[str, keras.layers.Layer]):
         self._layers = layers
-        self.recurrent = layers["decoder"]
+        self.recurrent = layers.get("decoder")
 
     @classmethod
     def new(
@@ -95,32 +97,35 @@ class Decoder:
             tied: whether the embeddings are the weights of the logits too.
             dropout: rate on embeddings, between recurrent layers and before the logits.
             attention: "none", "dot" or "additive".
+
+        Raises:
+            ValueError: if there is no such cell or attention, or a size or rate is not one.
         """
         if attention not in ATTENTION:
             raise unknown_name("attention", attention, ATTENTION)
         dropout = fraction("dropout", dropout)
+        embedding_units = positive_integer("embedding_units", embedding_units)
         cells = [
             named_cell(cell, units, dropout=dropout, name=f"cell_{i}")
-            for i in range(positive_integer("depth", depth))
+            for i in range(not_negative_integer("depth", depth))
         ]
         layers = [
             keras.layers.ReversibleEmbedding(
-                symbols,
-                positive_integer("embedding_units", embedding_units),
-                tie_weights=tied,
-                name="target_embeddings",
+                symbols, embedding_units, tie_weights=tied, name="target_embeddings"
             ),
-            Recurrent(cells, return_sequences=True, name="decoder"),
             keras.layers.Dense(embedding_units, activation="tanh", name="readout"),
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
+        if cells:
+            layers.append(Recurrent(cells, return_sequences=True, name="decoder"))
+        size = cells[-1].output_size if cells else embedding_units
         if attention == "dot":
             layers.append(keras.layers.Attention(name="attention"))
         if attention == "additive":
-            layers.append(keras.layers.Dense(units, name="queries"))
+            layers.append(keras.layers.Dense(size, name="queries"))
             layers.append(keras.layers.AdditiveAttention(name="attention"))
         if attention != "none":
-            layers.append(keras.layers.Dense(cells[-1].output_size, use_bias=False, name="keys"))
+            layers.append(keras.layers.Dense(size, use_bias=False, name="keys"))
         return cls({layer.name: layer for layer in layers})
 
     @classmethod
@@ -128,33 +133,47 @@ class Decoder:
         """Returns the decoder of a model that was built with one."""
         return cls({layer.name: layer for layer in model.layers})
 
+    @property
+    def state_size(self) -> list[int]:
+        """The sizes of the states."""
+        return self.recurrent.state_size if self.recurrent else []
+
     def __call__(self, target: Any, states: list[Any], memory: Any = None, mask: Any = None) -> Any:
         """Returns the logits of the symbols after those of `target`, `(batch, time, symbols)`.
 
         Args:
             target: `(batch, time)`, the boundary and the true symbols.
-            states: of the recurrent network before the first step; none for its own.
-            memory: `(batch, source time, features)`, for attention.
-            mask: boolean `(batch, source time)`, where there is a source.
+            states: before the first step, `(batch, size)` each; none for the cells' own.
+            memory: `(batch, source time, features)`; without attention the source time is 1.
+            mask: boolean `(batch, source time)`, for attention.
         """
-        h = self.recurrent(self.embed(target), initial_state=states or None)
-        return self.logits(h, self.keys(memory), memory, mask)
+        return self.logits(self.outputs(target, states), memory, self.keys(memory), mask)
 
     def embed(self, symbols: Any) -> Any:
         """Returns the embeddings of symbols."""
         return self._layers["target_embeddings"](symbols)
 
     def keys(self, memory: Any) -> Any:
-        """Returns what attention compares with a state; nothing without attention."""
+        """Returns what attention compares with h; nothing without attention."""
         return self._layers["keys"](memory) if "keys" in self._layers else None
 
+    def outputs(self, target: Any, states: list[Any]) -> Any:
+        """Returns h of every step of a target, `(batch, time, units)`."""
+        embeddings = self.embed(target)
+        if self.recurrent is None:
+            return embeddings
+        return self.recurrent(embeddings, initial_state=states or None)
+
     def step(self, symbols: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """Returns the states h `(batch, beam, units)` after one symbol a beam, and all new states.
+        """Returns h `(batch, beam, units)` after one more symbol in each of a beam, and the states.
 
         Args:
             symbols: `(batch, beam)`.
             states: `(batch, beam, size)` each.
         """
+        embeddings = self.embed(symbols)
+        if self.recurrent is None:
+            return embeddings, states
         shape = ops.shape(symbols)
 
         def rows(x):
@@ -163,20 +182,20 @@ class Decoder:
         def beams(x):
             return ops.reshape(x, (*shape, x.shape[-1]))
 
-        h, states = self.recurrent.step(
-            rows(self.embed(symbols)), [rows(state) for state in states]
-        )
+        h, states = self.recurrent.step(rows(embeddings), [rows(state) for state in states])
         return beams(h), [beams(state) for state in states]
 
-    def logits(self, h: Any, keys: Any, memory: Any, mask: Any) -> Any:
-        """Returns the logits `(batch, time, symbols)` of states h `(batch, time, units)`."""
+    def logits(self, h: Any, memory: Any, keys: Any, mask: Any) -> Any:
+        """Returns the logits `(batch, time, symbols)` of h `(batch, time, units)`."""
         if keys is not None:
-            h = ops.concatenate([h, self.attend(h, keys, memory, mask)], axis=-1)
+            h = ops.concatenate([h, self.attend(h, memory, keys, mask)], axis=-1)
+        elif memory is not None:
+            h = ops.concatenate([h, ops.zeros_like(h[..., :1]) + memory], axis=-1)
         x = self._layers["readout_dropout"](self._layers["readout"](h))
         return self._layers["target_embeddings"](x, reverse=True)
 
-    def attend(self, h: Any, keys: Any, memory: Any, mask: Any, weights: bool = False) -> Any:
-        """Returns the contexts of states h, or with `weights` also where each looked.
+    def attend(self, h: Any, memory: Any, keys: Any, mask: Any, weights: bool = False) -> Any:
+        """Returns the contexts of h, or with `weights` a pair of them and where each was read.
 
         The weights are `(batch, time, source time)`, and sum to 1 over the source.
         """
@@ -193,8 +212,18 @@ def first_states(decoder: Decoder, whole: Any) -> list[Any]:
     """
     return [
         keras.layers.Dense(size, activation="tanh", name=f"bridge_{i}")(whole)
-        for i, size in enumerate(decoder.recurrent.state_size)
+        for i, size in enumerate(decoder.state_size)
     ]
+
+
+def sequence_memory(sequence: Any, dropout: float) -> Any:
+    """Returns `sequence` as a memory for attention, `(batch, source time, features)`."""
+    return keras.layers.Dropout(dropout, name="memory")(sequence)
+
+
+def vector_memory(vector: Any) -> Any:
+    """Returns one vector `(batch, features)` as a memory, `(batch, 1, features)`."""
+    return keras.layers.Reshape((1, vector.shape[-1]), name="memory")(vector)
 
 
 def logits_of(

@@ -36,10 +36,16 @@ def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocess
     """
     from zoo.preprocessing.image import ImagePreprocessor
     from zoo.preprocessing.sentence import SentencePreprocessor
-    from zoo.preprocessing.sequence import SequencePreprocessor
+    from zoo.preprocessing.sequence import (
+        CaptionPreprocessor,
+        SequencePreprocessor,
+        TextPreprocessor,
+    )
 
     kinds: dict[str, tuple[Any, tuple[str, ...]]] = {
         "image": (ImagePreprocessor, ("labels",)),
+        "caption": (CaptionPreprocessor, ("target_vocabulary",)),
+        "text": (TextPreprocessor, ("target_vocabulary",)),
         "sequence": (SequencePreprocessor, ("target_vocabulary", "source_vocabulary")),
         "sentence": (SentencePreprocessor, ("labels", "vocabulary", "intents")),
     }

@@ -1,0 +1,69 @@
+"""The next symbol from all before it: p(y₁ … y_T), one symbol at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from zoo.layers.words import BOUNDARY
+from zoo.models.writing import Decoder, compile_writer
+from zoo.preprocessing.sequence import TextPreprocessor
+from zoo.registry import register
+
+
+def _preprocessor(model: keras.Model, arguments: dict[str, Any]) -> TextPreprocessor:
+    return TextPreprocessor(arguments["target_vocabulary"])
+
+
+@register(
+    "language_model",
+    task="language-modelling",
+    heads={"target_vocabulary": "target_embeddings"},
+    compile=compile_writer,
+    preprocessor=_preprocessor,
+)
+def language_model(
+    target_vocabulary: Sequence[str],
+    cell: str = "gru",
+    units: int = 256,
+    depth: int = 1,
+    embedding_units: int = 128,
+    tied: bool = False,
+    dropout: float = 0.2,
+) -> keras.Model:
+    """Builds a recurrent language model (Mikolov et al., Interspeech 2010), over any cell.
+
+    It is the fully connected graphical model of Goodfellow, Bengio and Courville, *Deep Learning*,
+    section 10.2.3: each symbol depends on all before it, through the state.
+
+    Args:
+        target_vocabulary: pieces that texts are made of, as `zoo.preprocessing.pieces.Pieces` takes
+            them.
+        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        units: of a cell.
+        depth: number of recurrent layers; with none, a symbol depends on the one before it alone.
+        embedding_units: size of a symbol's embedding.
+        tied: whether the embeddings are the weights of the logits too.
+        dropout: rate on embeddings, between layers and before the logits, in training.
+
+    Returns:
+        A model from a dict of `target` `(batch, time)`, integers, to the logits of the symbol after
+        each, `(batch, time, symbols)`; without `target_vocabulary` to the outputs of the recurrent
+        layers `(batch, time, units)`.
+
+    Raises:
+        ValueError: if there is no such cell, a size is no positive integer, or `dropout` is not at
+            least 0 and less than 1.
+    """
+    target = keras.Input((None,), dtype="int32", name="target")
+    decoder = Decoder.new(
+        len(target_vocabulary) + BOUNDARY + 1,
+        cell=cell,
+        units=units,
+        depth=depth,
+        embedding_units=embedding_units,
+        tied=tied,
+        dropout=dropout,
+    )
+    outputs = decoder(target, []) if target_vocabulary else decoder.outputs(target, [])
+    return keras.Model({"target": target}, outputs, name="language_model")
