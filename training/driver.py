@@ -3,7 +3,6 @@
 import os
 import platform
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import keras
 
 import zoo
-from training import glove, pictures, sentences
+from training import glove, pairs, pictures, sentences
 from training.recipe import Recipe
 from training.state import TrainingState
 from zoo import registry, scores
@@ -26,6 +25,14 @@ LICENCES = {
     "fashion_mnist": "MIT",
     "mnist": "CC BY-SA 3.0, as usually cited",
     "snips": "CC0 1.0",
+}
+
+
+TRAINING_SETS = {
+    "image-classification": pictures.training_set,
+    "sequence-to-sequence": pairs.training_set,
+    "slot-filling": sentences.training_set,
+    "tagging": sentences.training_set,
 }
 
 
@@ -78,11 +85,15 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
 
         tf.config.experimental.enable_op_determinism()
 
-    examples = zoo.data.load(recipe.dataset, recipe.train)
-    held_out = zoo.data.load(recipe.dataset, recipe.validation)
-    steps = len(examples[0]) // recipe.batch_size
     builder = registry.builder(recipe.builder)
-    model, batches = _start(recipe, examples, steps)
+    found = TRAINING_SETS[builder.task](recipe, *zoo.data.load(recipe.dataset, recipe.train))
+    held_out = zoo.data.load(recipe.dataset, recipe.validation)
+    steps = found.count // recipe.batch_size
+    model = zoo.build(recipe.builder, **found.arguments, **recipe.arguments)
+    if recipe.glove:
+        glove.start_from_glove(model.get_layer("word_embeddings"), found.arguments["vocabulary"])
+    # The metrics of the validation split are enough.
+    builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs), metrics=False)
 
     settings = recipe.settings()
     fingerprint = {
@@ -98,12 +109,12 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     done = state.restore(model)
     if done < recipe.epochs:
         model.fit(
-            batches(
+            found.batches(
+                zoo.preprocessor(model),
                 batch_size=recipe.batch_size,
                 seed=seed,
                 first_epoch=done,
                 epochs=recipe.epochs,
-                augment=recipe.augment,
             ),
             initial_epoch=done,
             epochs=recipe.epochs,
@@ -149,35 +160,6 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     golden_input = test[0][:16] if builder.task == "image-classification" else None
     zoo.save(model, folder, card=card, golden_input=golden_input)
     return folder
-
-
-def _start(
-    recipe: Recipe, examples: tuple[Any, Any], steps: int
-) -> tuple[keras.Model, Callable[..., Any]]:
-    """Returns a recipe's model, new and compiled, and what makes batches for it."""
-    builder = registry.builder(recipe.builder)
-    optimizer = recipe.optimizer(steps * recipe.epochs)
-    if builder.task == "image-classification":
-        model = zoo.build(recipe.builder, **recipe.arguments)
-        builder.compile(model, optimizer=optimizer)
-        return model, partial(pictures.batches, *examples)
-    words, targets = examples
-    targets = {head: targets[head] for head in builder.heads if head in targets}
-    of_data = sentences.arguments(words, targets)
-    if recipe.glove:
-        of_data["vocabulary"] = glove.vocabulary(of_data["vocabulary"], recipe.glove)
-    model = zoo.build(recipe.builder, **of_data, **recipe.arguments)
-    if recipe.glove:
-        glove.start_from_glove(model.get_layer("word_embeddings"), of_data["vocabulary"])
-    # The metrics of the validation split are enough.
-    builder.compile(model, optimizer=optimizer, metrics=False)
-    return model, partial(
-        sentences.batches,
-        zoo.preprocessor(model),
-        words,
-        targets,
-        late_augment=recipe.late_augment,
-    )
 
 
 def hardware() -> str:

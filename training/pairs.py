@@ -6,10 +6,38 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training.recipe import Recipe
 from training.sentences import rows_of_similar_length
+from training.subwords import learn
+from training.training_set import TrainingSet
 from zoo.layers.words import BOUNDARY
-from zoo.preprocessing.pieces import padded
+from zoo.preprocessing.pieces import SPACE, padded
 from zoo.preprocessing.sequence import SequencePreprocessor
+
+
+def training_set(recipe: Recipe, sources: list[str], targets: dict[str, Any]) -> TrainingSet:
+    """Returns texts and what is right for each as a recipe is trained on them."""
+    read, written = pairs_of(sources, targets)
+
+    def of_model(preprocessor: SequencePreprocessor, **settings: Any) -> tf.data.Dataset:
+        return batches(preprocessor, read, written, **settings)
+
+    return TrainingSet(arguments(read, written, recipe.subwords), len(read), of_model)
+
+
+def arguments(sources: list[str], outputs: list[str], subwords: int | None) -> dict[str, list[str]]:
+    """Returns the arguments of a builder that the data decide: the two vocabularies.
+
+    Both are the same parts of words, if a number of them is given; else what is read are letters,
+    without their case, and what is written are words.
+    """
+    if subwords:
+        both = learn([*sources, *outputs], subwords)
+        return {"source_vocabulary": both, "target_vocabulary": both}
+    return {
+        "source_vocabulary": sorted(set().union(*(source.lower() for source in sources))),
+        "target_vocabulary": sorted({SPACE + word for text in outputs for word in text.split()}),
+    }
 
 
 def pairs_of(sources: list[str], targets: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -31,7 +59,6 @@ def batches(
     seed: int,
     first_epoch: int,
     epochs: int,
-    augment: None = None,
 ) -> tf.data.Dataset:
     """Returns the encoded batches of the epochs from `first_epoch` to before `epochs`.
 

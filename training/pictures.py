@@ -11,6 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training.recipe import Recipe
+from training.training_set import TrainingSet
+
+
+def training_set(recipe: Recipe, pictures: np.ndarray, ids: np.ndarray) -> TrainingSet:
+    """Returns pictures and their class ids as a recipe is trained on them."""
+
+    def of_model(preprocessor: Any, **settings: Any) -> tf.data.Dataset:
+        return batches(pictures, ids, augment=recipe.augment, **settings)
+
+    return TrainingSet({}, len(pictures), of_model)
+
 
 def batches(
     pictures: np.ndarray,

@@ -1,5 +1,6 @@
 """What a recipe says: everything that decides a checkpoint's weights, but the seed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +17,9 @@ class Recipe:
     random generator; both are `functools.partial`s, so that a card can name
     their settings; `late_augment` has a number of last epochs and what augments them instead. With
     `glove` the vocabulary has so many words, those of training among them,
-    and their embeddings start from GloVe. Splits are written as tensorflow-datasets has them.
+    and their embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
+    The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest.
+    Splits are written as tensorflow-datasets has them.
     """
 
     summary: str
@@ -32,6 +35,7 @@ class Recipe:
     augment: partial[Any] | None = None
     late_augment: tuple[int, partial[Any]] | None = None
     glove: int | None = None
+    subwords: int | None = None
     monitor: str = "val_accuracy"
     published: dict[str, Any] = field(default_factory=dict)
     citation: str = ""
@@ -51,6 +55,7 @@ class Recipe:
             "augment": named(self.augment),
             "late_augment": late and {"epochs": late[0], **(named(late[1]) or {})},
             "glove": self.glove,
+            "subwords": self.subwords,
             "monitor": self.monitor,
         }
 
@@ -62,3 +67,8 @@ def adamw(steps: int, *, rate: float, weight_decay: float) -> keras.optimizers.O
         0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
     )
     return keras.optimizers.AdamW(schedule, weight_decay=weight_decay, clipnorm=1.0)
+
+
+def goodness(monitor: str, values: Mapping[str, float]) -> float:
+    """Returns the value that `monitor` names, so that a larger one is better."""
+    return -values[monitor[1:]] if monitor.startswith("-") else values[monitor]

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from training.driver import train
-from training.recipe import Recipe
+from training.recipe import Recipe, goodness
 from zoo import checkpoint, hub
 from zoo.checkpoint import Checkpoint
 
@@ -48,8 +48,8 @@ def train_seeds(
         if settings != json.loads(json.dumps(recipe.settings())):
             raise ValueError(f"{part} is of another recipe: remove it, or choose another --output")
         found.append(one)
-    monitored = recipe.monitor.removeprefix("val_")
-    best = max(found, key=lambda one: one.card["validation_metrics"][monitored])
+    monitored = recipe.monitor.replace("val_", "")
+    best = max(found, key=lambda one: goodness(monitored, one.card["validation_metrics"]))
     spread: dict[str, Any] = {"seeds": list(seeds)}
     for metric in best.card["metrics"]:
         values = [one.card["metrics"][metric] for one in found]

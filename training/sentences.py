@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training import glove
+from training.recipe import Recipe
+from training.training_set import TrainingSet
+from zoo import registry
 from zoo.preprocessing import Preprocessor
 from zoo.preprocessing.sentence import vocabulary_of
 
@@ -14,6 +18,33 @@ from zoo.preprocessing.sentence import vocabulary_of
 BATCHES_SORTED = 16
 
 Augmentation = Callable[[list[str], list[str], random.Random], tuple[list[str], list[str]]]
+
+
+def training_set(
+    recipe: Recipe, sentences: list[list[str]], targets: dict[str, Any]
+) -> TrainingSet:
+    """Returns sentences and their labels as a recipe is trained on them.
+
+    Labels of a head that the recipe's builder does not have are left out.
+    """
+    heads = registry.builder(recipe.builder).heads
+    targets = {head: targets[head] for head in heads if head in targets}
+    of_data = arguments(sentences, targets)
+    if recipe.glove:
+        of_data["vocabulary"] = glove.vocabulary(of_data["vocabulary"], recipe.glove)
+
+    def of_model(preprocessor: Preprocessor, **settings: Any) -> tf.data.Dataset:
+        return batches(
+            preprocessor,
+            sentences,
+            targets,
+            augment=recipe.augment,
+            late_augment=recipe.late_augment,
+            **settings,
+        )
+
+    return TrainingSet(of_data, len(sentences), of_model)
+
 
 
 def arguments(sentences: list[list[str]], targets: dict[str, Any]) -> dict[str, list[str]]:

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from training.recipe import goodness
+
 
 class TrainingState(keras.callbacks.Callback):
     """Keeps weights, optimizer, best weights and history in one file, replaced after each epoch.
@@ -19,7 +21,7 @@ class TrainingState(keras.callbacks.Callback):
     Args:
         path: of the state file; `log.csv` is written beside it.
         fingerprint: what decides the weights; a state of another fingerprint is refused.
-        monitor: the quantity whose largest value marks the best weights.
+        monitor: the quantity that marks the best weights, as of `Recipe`.
     """
 
     def __init__(self, path: Path, fingerprint: dict[str, Any], monitor: str):
@@ -39,7 +41,7 @@ class TrainingState(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        values = [epoch[self.monitor] for epoch in self.history]
+        values = [goodness(self.monitor, epoch) for epoch in self.history]
         return values.index(max(values))
 
     def restore(self, model: keras.Model) -> int:

@@ -35,17 +35,20 @@ def classifier(name: str, pixels: Any, features: Any, labels: Sequence[str]) -> 
     return keras.Model(pixels, outputs, name=name)
 
 
-def compile_classifier(model: keras.Model, optimizer: Any = None) -> None:
+def compile_classifier(model: keras.Model, optimizer: Any = None, metrics: bool = True) -> None:
     """Compiles for integer class ids, with cross-entropy and accuracy.
 
     Args:
         model: from pixels to logits.
         optimizer: AdamW at a rate of 1e-3 by default, which suits fine-tuning.
+        metrics: whether the accuracy is computed too.
     """
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(
         optimizer=optimizer or keras.optimizers.AdamW(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        # With None Keras keeps the metrics of an earlier compile.
+        metrics=[accuracy] if metrics else [],
         # On a CPU XLA takes these networks several times longer to start, and longer a step.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

@@ -242,16 +242,32 @@ def logits_of(
     return decoder(seen, states, memory, mask)
 
 
-def compile_writer(model: keras.Model, optimizer: Any = None) -> None:
+@keras.saving.register_keras_serializable("zoo")
+class SymbolAccuracy(keras.metrics.Mean):
+    """Share of the symbols that are the likeliest after the true ones; padding is not counted."""
+
+    def __init__(self, name="accuracy", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.cast(y_true, "int32")
+        right = ops.equal(y_true, ops.cast(ops.argmax(y_pred, axis=-1), "int32"))
+        return super().update_state(right, ops.cast(ops.not_equal(y_true, PADDING), "float32"))
+
+
+def compile_writer(model: keras.Model, optimizer: Any = None, metrics: bool = True) -> None:
     """Compiles for the integers of symbols, with the cross-entropy a symbol; 0 is not counted.
 
     Args:
         model: from a source and a target to logits.
         optimizer: AdamW at a rate of 1e-3 by default, which suits fine-tuning.
+        metrics: whether the accuracy of the symbol after the true ones is computed too.
     """
     model.compile(
         optimizer=optimizer or keras.optimizers.AdamW(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING),
+        # With None Keras keeps the metrics of an earlier compile.
+        metrics=[SymbolAccuracy()] if metrics else [],
         # XLA compiles anew for every length of a text.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )

@@ -1,0 +1,194 @@
+"""From a network that scores the next symbol to sequences: beam search, and draws.
+
+All runs in one graph, for a batch of sequences. What a network is comes in as its step, so that an
+encoder-decoder and a language model are searched alike.
+"""
+
+import keras
+from keras import ops
+
+from zoo.arguments import positive_integer
+from zoo.layers.words import BOUNDARY, PADDING, UNKNOWN
+
+# The log-probability of what cannot be. Minus infinity would give NaN where it meets itself.
+NEVER = -1e9
+
+
+def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.0):
+    """Returns the likeliest sequences, by a search that follows `beam` of them at once.
+
+    Sequences are ranked by their score, log p / length ** length_penalty, in which the boundary
+    that ends a sequence counts. One that has ended stays while it is among the best, and the search
+    stops when all have. One that has `max_length` symbols by then is kept as it is.
+
+    Args:
+        step: `(symbols, states) -> (logits, states)`, of the symbols chosen last, int32
+            `(batch, beam)`, and states `(batch, beam, size)`; logits are `(batch, beam, symbols)`.
+        states: before the first step, `(batch, size)` each.
+        batch_size: number of rows, an integer or a tensor.
+        beam: number of sequences followed in each.
+        max_length: of a sequence in symbols; on TensorFlow it may be a tensor.
+        length_penalty: how much a long sequence is favoured; with 0 log p alone counts.
+
+    Returns:
+        Symbols, int32 `(batch, beam, max_length)`, padding from the end on; log p, float32
+        `(batch, beam)`; and scores, likewise; the best come first. Where there are fewer sequences
+        than `beam`, what fills the beam has a log p below `NEVER / 2`.
+
+    Raises:
+        ValueError: if `beam` or `max_length` is less than 1.
+    """
+    beam = positive_integer("beam", beam)
+    _check_length(max_length)
+
+    def beams(x, *sizes):
+        return ops.reshape(x, (batch_size, beam, *sizes))
+
+    def gone_on(x, parents):
+        """Returns what belongs to the sequences that are gone on with."""
+        return beams(ops.take_along_axis(x, parents[..., None], axis=1), x.shape[-1] or -1)
+
+    def unfinished(t, last, ended, symbols, log_probs, *_):
+        goes_on = ops.logical_and(ops.logical_not(ended), log_probs > NEVER / 2)
+        return ops.logical_and(t < max_length, ops.any(goes_on))
+
+    def advance(t, last, ended, symbols, log_probs, scores, lengths, *states):
+        logits, states = step(last, list(states))
+        count = logits.shape[-1]
+        costs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        # What has ended goes on with padding, which costs nothing.
+        costs = ops.where(
+            ended[..., None],
+            _never(count, *range(1, count)),
+            costs + _never(count, PADDING, UNKNOWN),
+        )
+        lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
+        totals = log_probs[..., None] + costs
+        ranks = totals / ops.cast(lengths, "float32")[..., None] ** length_penalty
+        scores, best = ops.top_k(ops.reshape(ranks, (batch_size, beam * count)), beam)
+        best = beams(ops.cast(best, "int32"))
+        parents, last = best // count, best % count
+        totals = ops.reshape(totals, (batch_size, beam * count))
+        ended = ops.logical_or(last == PADDING, last == BOUNDARY)
+        last = ops.where(ended, PADDING, last)
+        symbols = gone_on(symbols, parents)
+        symbols = ops.where(ops.arange(max_length) == t, last[..., None], symbols)
+        return (
+            t + 1,
+            last,
+            ended,
+            beams(symbols, max_length),
+            beams(ops.take_along_axis(totals, best, axis=1)),
+            beams(scores),
+            beams(ops.take_along_axis(lengths, parents, axis=1)),
+            *(gone_on(state, parents) for state in states),
+        )
+
+    # The beam begins with one sequence, and with others that are worse than any.
+    others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1))
+    nothing = ops.zeros((batch_size, beam), "int32")
+    log_probs = beams(ops.zeros((batch_size, beam), "float32") + others)
+    _, _, _, symbols, log_probs, scores, *_ = ops.while_loop(
+        unfinished,
+        advance,
+        (
+            ops.convert_to_tensor(0),
+            beams(nothing + BOUNDARY),
+            beams(nothing > 0),
+            beams(ops.zeros((batch_size, beam, max_length), "int32"), max_length),
+            log_probs,
+            log_probs,
+            beams(nothing),
+            *(beams(ops.repeat(state, beam, axis=0), state.shape[-1]) for state in states),
+        ),
+    )
+    return symbols, log_probs, scores
+
+
+def sample(step, states, *, batch_size, first, max_length, temperature=1.0, top_k=None, seed=None):
+    """Returns sequences that are drawn symbol by symbol.
+
+    Args:
+        step: `(symbols, states) -> (logits, states)`, of the symbols chosen last, int32
+            `(batch, 1)`, and states `(batch, 1, size)`; logits are `(batch, 1, symbols)`.
+        states: before the first step, `(batch, size)` each.
+        batch_size: number of rows, an integer or a tensor.
+        first: int32 `(batch,)`, the symbol that the first one drawn comes after.
+        max_length: of a sequence in symbols; on TensorFlow it may be a tensor.
+        temperature: what logits are divided by; at 0 the likeliest symbol is taken.
+        top_k: how many of the likeliest symbols may be drawn; without, all.
+        seed: an integer, or a `keras.random.SeedGenerator`.
+
+    Returns:
+        Symbols, int32 `(batch, max_length)`, padding from the boundary that ends a sequence on; and
+        log p, float32 `(batch,)`, of the network itself, whatever the temperature and `top_k`.
+
+    Raises:
+        ValueError: if `max_length` or `top_k` is less than 1, or `temperature` is negative.
+    """
+    _check_length(max_length)
+    if top_k is not None:
+        top_k = positive_integer("top_k", top_k)
+    if isinstance(temperature, int | float) and not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature must be 0 or more, got {temperature!r}")
+
+    def rows(x, *sizes):
+        return ops.reshape(x, (batch_size, *sizes))
+
+    def after(last, states):
+        """Returns the logits after the symbols chosen last, and the states."""
+        logits, states = step(last[:, None], list(states))
+        count = logits.shape[-1]
+        states = [rows(state, 1, state.shape[-1]) for state in states]
+        return ops.cast(rows(logits, count), "float32"), states
+
+    logits, states = after(
+        rows(ops.cast(first, "int32")), [rows(state, 1, state.shape[-1]) for state in states]
+    )
+    count = logits.shape[-1]
+    # Drawn for all steps at once: inside of a loop a generator cannot go on. The largest of logits
+    # with Gumbel noise is a draw from their softmax, and at a temperature of 0 it is the largest.
+    draws = keras.random.uniform((max_length, batch_size, count), minval=1e-20, seed=seed)
+    noise = -temperature * ops.log(-ops.log(draws))
+
+    def unfinished(t, ended, *_):
+        return ops.logical_and(t < max_length, ops.any(ops.logical_not(ended)))
+
+    def advance(t, ended, symbols, log_probs, logits, *states):
+        allowed = logits + _never(count, PADDING, UNKNOWN)
+        if top_k is not None and top_k < count:
+            least = ops.top_k(allowed, top_k)[0][:, -1:]
+            allowed = ops.where(allowed < least, NEVER, allowed)
+        last = ops.cast(ops.argmax(allowed + noise[t], axis=-1), "int32")
+        costs = ops.take_along_axis(ops.log_softmax(logits, axis=-1), last[:, None], axis=-1)
+        log_probs = log_probs + ops.where(ended, 0.0, rows(costs))
+        ended = rows(ops.logical_or(ended, last == BOUNDARY))
+        last = ops.where(ended, PADDING, last)
+        symbols = ops.where(ops.arange(max_length) == t, last[:, None], symbols)
+        logits, states = after(last, states)
+        return (t + 1, ended, rows(symbols, max_length), rows(log_probs), logits, *states)
+
+    _, _, symbols, log_probs, *_ = ops.while_loop(
+        unfinished,
+        advance,
+        (
+            ops.convert_to_tensor(0),
+            rows(ops.zeros((batch_size,), "bool")),
+            rows(ops.zeros((batch_size, max_length), "int32"), max_length),
+            rows(ops.zeros((batch_size,), "float32")),
+            logits,
+            *states,
+        ),
+    )
+    return symbols, log_probs
+
+
+def _check_length(max_length):
+    """Raises a ValueError if `max_length` is a number and not one of symbols."""
+    if not hasattr(max_length, "dtype"):
+        positive_integer("max_length", max_length)
+
+
+def _never(count, *symbols):
+    """Returns what to add to `(..., count)` so that some symbols are never chosen."""
+    return ops.convert_to_tensor([NEVER if i in symbols else 0.0 for i in range(count)], "float32")
