@@ -14,7 +14,7 @@ _FIRST = BOUNDARY + 1
 
 
 class Pieces:
-    """A vocabulary of pieces, and how a text is cut into them: from the left, the longest that fits.
+    """A vocabulary of pieces, and how a text is cut into them: from the left, the longest first.
 
     Letters are the case in which every piece is one; phonemes and words that in which each begins
     with "▁". The pieces say how a text is read:
