@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from zoo.layers.words import BOUNDARY, PADDING, UNKNOWN
+from zoo.preprocessing.sentence import small
 from zoo.registry import checked_labels
 
 # Stands in a piece for the space before a word.
@@ -20,17 +21,19 @@ class Pieces:
     with "▁". The pieces say how a text is read:
 
     - If one begins with "▁", a text is words with single spaces between them, each of which begins
-      with "▁". Otherwise every character counts, white space too.
+      with "▁"; a "▁" in a text counts as a space. Otherwise every character counts, white space
+      too.
     - If none has a capital letter, a text is read in small letters.
 
-    A letter that begins no piece is the unknown one, which is not written back.
+    A letter at which no piece fits is the unknown one, which is not written back.
 
     Args:
         vocabulary: the pieces; their numbers follow those of padding, 0, the unknown one, 1, and
             the boundary, 2, which begins and ends a text that is generated.
 
     Raises:
-        ValueError: if pieces are repeated, or one is empty.
+        ValueError: if pieces are repeated, one is empty, or one holds white space where a text is
+            words.
     """
 
     def __init__(self, vocabulary: Sequence[str]):
@@ -38,7 +41,12 @@ class Pieces:
         if "" in self.vocabulary:
             raise ValueError("vocabulary must hold pieces of a letter or more, got ''")
         self.words = any(piece.startswith(SPACE) for piece in self.vocabulary)
-        self.lower = all(piece == _lower(piece) for piece in self.vocabulary)
+        if self.words and (spaces := [p for p in self.vocabulary if p.split() != [p]]):
+            raise ValueError(
+                f'vocabulary must hold no white space where a piece begins with "{SPACE}", '
+                f"got {spaces[0]!r}"
+            )
+        self.lower = all(piece == small(piece) for piece in self.vocabulary)
         self.longest = max(map(len, self.vocabulary), default=1)
         self._numbers = {piece: i for i, piece in enumerate(self.vocabulary, _FIRST)}
 
@@ -59,14 +67,17 @@ class Pieces:
 
     def normalised(self, text: str) -> str:
         """Returns a text as it is cut into pieces."""
-        text = _lower(text) if self.lower else text
-        return "".join(SPACE + word for word in text.split()) if self.words else text
+        text = small(text) if self.lower else text
+        return "".join(SPACE + word for word in _words(text)) if self.words else text
 
     def text(self, numbers: Iterable[int]) -> str:
-        """Returns the text of the numbers of pieces."""
-        pieces = (self.vocabulary[i - _FIRST] for i in numbers if i >= _FIRST)
-        text = "".join(pieces)
-        return text.replace(SPACE, " ").strip() if self.words else text
+        """Returns the text of the numbers of pieces; those of no piece, below 3, are left out.
+
+        Raises:
+            IndexError: if a number is greater than the last piece's.
+        """
+        text = "".join(self.vocabulary[i - _FIRST] for i in numbers if i >= _FIRST)
+        return " ".join(_words(text)) if self.words else text
 
 
 def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
@@ -77,6 +88,5 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return array
 
 
-def _lower(text: str) -> str:
-    """Returns a text in small letters, no letter more or fewer: "İ" stays."""
-    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+def _words(text: str) -> list[str]:
+    return text.replace(SPACE, " ").split()

@@ -44,9 +44,12 @@ def vocabulary_of(sentences: Iterable[Sequence[str]], least: int = 1) -> list[st
 
 def normalised(word: str) -> str:
     """Returns a word as a vocabulary has it: in small letters, every digit a 0, no shorter."""
-    # A letter without a small one of one code point, such as İ, stays.
-    word = "".join(low if len(low := letter.lower()) == 1 else letter for letter in word)
-    return _DIGIT.sub("0", word)
+    return _DIGIT.sub("0", small(word))
+
+
+def small(text: str) -> str:
+    """Returns a text in small letters, one for each: İ, whose small one has two, stays."""
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
 class SentencePreprocessor:
