@@ -41,13 +41,13 @@ class Recipe:
     citation: str = ""
 
     def settings(self) -> dict[str, Any]:
-        """Returns the recipe's settings, JSON-ready: they, data and seed decide the weights."""
+        """Returns the settings a recipe has, JSON-ready: they, data and seed decide the weights."""
 
         def named(function: partial[Any] | None) -> dict[str, Any] | None:
             return {"name": function.func.__name__, **function.keywords} if function else None
 
         late = self.late_augment
-        return {
+        settings = {
             "arguments": self.arguments,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
@@ -58,6 +58,7 @@ class Recipe:
             "subwords": self.subwords,
             "monitor": self.monitor,
         }
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 def adamw(steps: int, *, rate: float, weight_decay: float) -> keras.optimizers.Optimizer:

@@ -46,7 +46,6 @@ def training_set(
     return TrainingSet(of_data, len(sentences), of_model)
 
 
-
 def arguments(sentences: list[list[str]], targets: dict[str, Any]) -> dict[str, list[str]]:
     """Returns the arguments of a builder that the data decide: labels, intents and vocabulary.
 
