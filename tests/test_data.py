@@ -32,6 +32,7 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
 
 PICTURES = ["fashion_mnist", "mnist"]
 SENTENCES = ["atis", "conll2000", "ewt", "snips"]
+SOURCES = ["cmudict"]
 SLOT_GATED = (
     "https://raw.githubusercontent.com/MiuLab/SlotGated-SLU/"
     "61f0307c729b1fad479ef1de94aa5ac5dee601b0/data"
@@ -59,7 +60,7 @@ def test_unknown_name_is_told_the_nearest():
 
 
 def test_every_data_set_is_listed():
-    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES)
+    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + SOURCES)
 
 
 def test_names_are_listed_without_importing_tensorflow():

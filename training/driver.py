@@ -20,6 +20,7 @@ from zoo.verification import evaluate
 # Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
 LICENCES = {
     "atis": "LDC: the data are not free, weights may be published",
+    "cmudict": "BSD 2-Clause",
     "conll2000": "Wall Street Journal: the data are not free, weights may be published",
     "ewt": "CC BY-SA 4.0",
     "fashion_mnist": "MIT",

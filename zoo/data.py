@@ -18,6 +18,7 @@ from zoo.errors import DataUnavailableError, IntegrityError, unknown_name
 # name in the zoo -> name in tensorflow-datasets, its version pinned
 _TFDS = {
     "atis": "atis:1.0.0",
+    "cmudict": "cmudict:1.0.0",
     "conll2000": "conll2000:1.0.0",
     "ewt": "universal_dependencies/en_ewt:1.0.1",
     "fashion_mnist": "fashion_mnist:3.0.1",
@@ -73,6 +74,8 @@ def load(name: str, split: str) -> tuple[Any, Any]:
     builder = _prepared(name)
     if "image" in builder.info.features:
         return _pictures(builder, split)
+    if "outputs" in builder.info.features:
+        return _sources(builder, split)
     return _sentences(builder, split)
 
 
@@ -116,6 +119,15 @@ def _pictures(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     pictures, ids = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
     pictures = pictures.numpy()
     return pictures[..., 0] if pictures.shape[-1] == 1 else pictures, ids.numpy()
+
+
+def _sources(builder: Any, split: str) -> tuple[list[str], dict[str, list]]:
+    sources: list[str] = []
+    outputs: list[list[str]] = []
+    for batch in builder.as_dataset(split=split).ragged_batch(1000):
+        sources += _strings(batch["source"])
+        outputs += _lists(batch["outputs"])
+    return sources, {"outputs": outputs}
 
 
 def _sentences(builder: Any, split: str) -> tuple[list[list[str]], dict[str, list]]:
