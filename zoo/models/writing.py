@@ -127,7 +127,9 @@ class Decoder:
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
         if cells:
-            layers.append(Recurrent(cells, return_sequences=True, return_state=True, name="decoder"))
+            layers.append(
+                Recurrent(cells, return_sequences=True, return_state=True, name="decoder")
+            )
         size = cells[-1].output_size if cells else embedding_units
         if attention == "dot":
             layers.append(keras.layers.Attention(name="attention"))
