@@ -15,6 +15,7 @@ from training import glove, pairs, pictures, sentences
 from training.recipe import Recipe
 from training.state import TrainingState
 from zoo import registry, scores
+from zoo.loading import rounded
 from zoo.verification import evaluate
 
 # Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
@@ -130,6 +131,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             verbose=1 if sys.stdout.isatty() else 2,
         )
     state.restore_best(model)
+    if recipe.dtype:
+        model = rounded(model, recipe.dtype)
 
     chosen = state.history[state.best_epoch]
     test = zoo.data.load(recipe.dataset, recipe.test)
@@ -157,9 +160,11 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
+    if signature := scores.signature(card["metrics"]):
+        card["scorer"] = signature
     # Of sentences no test example is kept: the licences of the corpora forbid it.
     golden_input = test[0][:16] if builder.task == "image-classification" else None
-    zoo.save(model, folder, card=card, golden_input=golden_input)
+    zoo.save(model, folder, card=card, golden_input=golden_input, dtype=recipe.dtype)
     return folder
 
 

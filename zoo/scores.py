@@ -3,7 +3,7 @@
 Each takes a pipeline and the examples of a split, as `zoo.data.load` returns them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -73,7 +73,7 @@ def sequence_to_sequence(
     `per` is the number of pieces to be inserted, left out or replaced, divided by those of the
     outputs that are right, by jiwer; `wer` the share of sources whose output is not right as a
     whole. Where several outputs are right, it is the nearest that counts. `bleu` and `chrf`, from 0
-    to 100, are those of sacreBLEU with the signatures of `SIGNATURES`.
+    to 100, are those of sacreBLEU.
 
     Raises:
         RuntimeError: if jiwer or sacreBLEU is not installed.
@@ -108,6 +108,19 @@ def _translation(right: list[list[str]], found: list[str]) -> dict[str, float]:
         "bleu": sacrebleu.corpus_bleu(found, references).score,
         "chrf": sacrebleu.corpus_chrf(found, references).score,
     }
+
+
+def signature(metrics: Mapping[str, float]) -> str | None:
+    """Returns the signature of sacreBLEU where metrics are its own: what makes them comparable."""
+    if "bleu" not in metrics:
+        return None
+    import sacrebleu
+
+    scorers = {"BLEU": sacrebleu.BLEU(), "chrF": sacrebleu.CHRF()}
+    for scorer in scorers.values():
+        # How many references there are is part of it: those of the zoo's data have one.
+        scorer.corpus_score([""], [[""]])
+    return ", ".join(f"{name} {scorer.get_signature()}" for name, scorer in scorers.items())
 
 
 def captions(
