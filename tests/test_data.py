@@ -32,7 +32,8 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
 
 PICTURES = ["fashion_mnist", "mnist"]
 SENTENCES = ["atis", "conll2000", "ewt", "snips"]
-SOURCES = ["cmudict"]
+PAIRS = ["cmudict", "mnist_spelled", "multi30k"]
+TEXTS = ["tinyshakespeare"]
 SLOT_GATED = (
     "https://raw.githubusercontent.com/MiuLab/SlotGated-SLU/"
     "61f0307c729b1fad479ef1de94aa5ac5dee601b0/data"
@@ -60,7 +61,7 @@ def test_unknown_name_is_told_the_nearest():
 
 
 def test_every_data_set_is_listed():
-    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + SOURCES)
+    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + PAIRS + TEXTS)
 
 
 def test_names_are_listed_without_importing_tensorflow():

@@ -26,7 +26,10 @@ LICENCES = {
     "ewt": "CC BY-SA 4.0",
     "fashion_mnist": "MIT",
     "mnist": "CC BY-SA 3.0, as usually cited",
+    "mnist_spelled": "CC BY-SA 3.0, as usually cited",
+    "multi30k": "for research, not for commerce: the data are not free, weights may be published",
     "snips": "CC0 1.0",
+    "tinyshakespeare": "public domain",
 }
 
 
