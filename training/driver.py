@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 import zoo
-from training import glove, pairs, pictures, sentences
+from training import captions, glove, pairs, pictures, sentences, texts
 from training.recipe import Recipe
 from training.state import TrainingState
 from zoo import registry, scores
@@ -35,6 +35,8 @@ LICENCES = {
 
 TRAINING_SETS = {
     "image-classification": pictures.training_set,
+    "image-to-sequence": captions.training_set,
+    "language-modelling": texts.training_set,
     "sequence-to-sequence": pairs.training_set,
     "slot-filling": sentences.training_set,
     "tagging": sentences.training_set,
