@@ -31,7 +31,7 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
 """
 
 PICTURES = ["fashion_mnist", "mnist"]
-SENTENCES = ["atis", "conll2000", "ewt", "snips"]
+SENTENCES = ["atis", "conll2000", "ewt", "snips", "sst5"]
 PAIRS = ["cmudict", "mnist_spelled", "multi30k"]
 TEXTS = ["tinyshakespeare"]
 SLOT_GATED = (

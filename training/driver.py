@@ -28,6 +28,7 @@ LICENCES = {
     "mnist_spelled": "CC BY-SA 3.0, as usually cited",
     "multi30k": "for research, not for commerce: the data are not free, weights may be published",
     "snips": "CC0 1.0",
+    "sst5": "for research: the data are not free, weights may be published",
     "tinyshakespeare": "public domain",
 }
 
