@@ -18,7 +18,7 @@ from zoo import registry, scores
 from zoo.loading import rounded
 from zoo.verification import evaluate
 
-# Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
+# Licences of the data sets, as their publishers state them.
 LICENCES = {
     "atis": "LDC: the data are not free, weights may be published",
     "cmudict": "BSD 2-Clause",
@@ -27,8 +27,9 @@ LICENCES = {
     "fashion_mnist": "MIT",
     "mnist": "CC BY-SA 3.0, as usually cited",
     "mnist_spelled": "CC BY-SA 3.0, as usually cited",
-    "multi30k": "for research, not for commerce: the data are not free, weights may be published",
+    "multi30k": "for research, not for commerce",
     "snips": "CC0 1.0",
+    "sst5": "for research",
     "tinyshakespeare": "public domain",
 }
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urldefrag
 
 import numpy as np
 
@@ -26,6 +27,7 @@ _TFDS = {
     "mnist_spelled": "mnist:3.0.1",
     "multi30k": "multi30k:1.0.0",
     "snips": "snips:1.0.0",
+    "sst5": "sst5:1.0.0",
     "tinyshakespeare": "tiny_shakespeare:1.0.0",
 }
 
@@ -76,6 +78,8 @@ def load(name: str, split: str) -> tuple[Any, Any]:
           tag a word; of atis and snips, `"intents"` has a str for each besides. In ewt the words
           are the syntactic ones, so "don't" is the two words "do" and "n't", and the tags are
           universal parts of speech.
+        - sst5: lists of words, and `"labels"`, a str for each, one of `labels("sst5")`. Its split
+          "train_phrases" has the phrases of "train" besides the sentences.
         - cmudict, mnist_spelled, multi30k: a str (a word; an English sentence) or a picture, and
           `"outputs"`, a list of all strs that are right for it (phonemes; the name of the digit;
           a German sentence).
@@ -98,6 +102,8 @@ def load(name: str, split: str) -> tuple[Any, Any]:
         return _pairs(builder, split)
     if features.keys() == {"text"}:
         return _text(builder, split)
+    if "sentence" in features:
+        return _classified(builder, split)
     return _sentences(builder, split)
 
 
@@ -109,13 +115,14 @@ def labels(name: str, target: str = "labels") -> list[str]:
         target: `"labels"`, or of atis and snips also `"intents"`.
 
     Returns:
-        Of pictures the class names in the order of their ids, which needs no data. Of sentences
-        what the training split has, sorted; the other splits may have more.
+        Of pictures the class names in the order of their ids, of sst5 the sentiments from "very
+        negative" to "very positive", neither of which needs data. Of other sentences what the
+        training split has, sorted; the other splits may have more.
 
     Raises:
         ValueError: if there is no such data set or target; where texts are to be predicted, there
             is none.
-        DataUnavailableError, IntegrityError: as `load`, for sentences.
+        DataUnavailableError, IntegrityError: as `load`, where the data are needed.
     """
     features = {} if name == "mnist_spelled" else _builder(name).info.features
     targets = [key for key, named in _NAMED.items() if named & features.keys()]
@@ -182,6 +189,16 @@ def _sentences(builder: Any, split: str) -> tuple[list[list[str]], dict[str, lis
         if "intent" in batch:
             targets.setdefault("intents", []).extend(_strings(batch["intent"]))
     return sentences, targets
+
+
+def _classified(builder: Any, split: str) -> tuple[list[list[str]], dict[str, list]]:
+    names = builder.info.features["label"].names
+    sentences: list[list[str]] = []
+    labels: list[str] = []
+    for batch in builder.as_dataset(split=split).batch(1000):
+        sentences += [sentence.split() for sentence in _strings(batch["sentence"])]
+        labels += [names[label] for label in batch["label"].numpy()]
+    return sentences, {"labels": labels}
 
 
 def _of_treebank(upos: list[str]) -> Any:
@@ -266,11 +283,12 @@ def _prepare(name: str, builder: Any) -> None:
 def _raw_files(builder: Any) -> dict[str, str]:
     """Returns the raw files of a data set: URL -> file name."""
     files = {url: info.filename for url, info in builder.url_infos.items()}
-    if builder.builder_config is None:
-        return files
-    # The files of all treebanks are registered together.
-    prefix = builder.builder_config.name
-    return {url: file for url, file in files.items() if file.startswith(prefix)}
+    if builder.builder_config is not None:
+        # The files of all treebanks are registered together.
+        prefix = builder.builder_config.name
+        return {url: file for url, file in files.items() if file.startswith(prefix)}
+    # Of an archive whose files are registered too, a folder of raw files holds these.
+    return {url: file for url, file in files.items() if "#" in url} or files
 
 
 def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
@@ -278,7 +296,7 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     import requests
 
     files = _raw_files(builder)
-    url = next(iter(files))
+    url, _ = urldefrag(next(iter(files)))
     outcome = "no answer"
 
     def reach() -> None:
