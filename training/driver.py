@@ -43,6 +43,7 @@ TRAINING_SETS: dict[str, Callable[..., TrainingSet]] = {
     "sequence-to-sequence": pairs.training_set,
     "slot-filling": sentences.training_set,
     "tagging": sentences.training_set,
+    "text-classification": sentences.whole_training_set,
 }
 
 
