@@ -1,7 +1,9 @@
 """Real data sets, and what is said where there are none."""
 
+import hashlib
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +33,20 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
 """
 
 PICTURES = ["fashion_mnist", "mnist"]
-SENTENCES = ["atis", "conll2000", "ewt", "snips"]
+SENTENCES = ["atis", "conll2000", "ewt", "snips", "sst5"]
+TEXTS = ["cmudict", "mnist_spelled", "multi30k", "tinyshakespeare"]
+SENTIMENTS = ["very negative", "negative", "neutral", "positive", "very positive"]
 SLOT_GATED = (
     "https://raw.githubusercontent.com/MiuLab/SlotGated-SLU/"
     "61f0307c729b1fad479ef1de94aa5ac5dee601b0/data"
+)
+CMUDICT = (
+    "https://raw.githubusercontent.com/HaisongDing/CNTK/"
+    "9c758ea693642d016a5deec64304d60fa9839f5c/Examples/SequenceToSequence/CMUDict/Data"
+)
+MULTI30K = (
+    "https://raw.githubusercontent.com/multi30k/dataset/"
+    "a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw"
 )
 CONLL2000 = (
     "https://raw.githubusercontent.com/teropa/nlp/"
@@ -52,6 +64,15 @@ def refusal(name, **environment):
     return float(seconds), kind, message
 
 
+def raw_folder(need_data, name):
+    """The folder of a data set's raw files; skips the test where there is none."""
+    need_data(name)
+    folder = Path(os.environ.get("ZOO_DATA_DIR", ""), name)
+    if not folder.is_dir():
+        pytest.skip(f"the raw files of {name} are not on this machine: set ZOO_DATA_DIR")
+    return folder
+
+
 def test_unknown_name_is_told_the_nearest():
     for function in (zoo.data.labels, zoo.data.describe, lambda name: zoo.data.load(name, "test")):
         with pytest.raises(ValueError, match="no data set named 'mnits'; did you mean mnist"):
@@ -59,7 +80,13 @@ def test_unknown_name_is_told_the_nearest():
 
 
 def test_every_data_set_is_listed():
-    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES)
+    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + TEXTS)
+
+
+def test_licence_of_every_data_set_is_known():
+    from training.driver import LICENCES
+
+    assert sorted(LICENCES) == zoo.data.list_datasets()
 
 
 def test_names_are_listed_without_importing_tensorflow():
@@ -76,11 +103,16 @@ assert not {"tensorflow", "tensorflow_datasets"} & sys.modules.keys()
     ("name", "version", "citation"),
     [
         ("atis", "1.0.0", "Hemphill, Charles T."),
+        ("cmudict", "1.0.0", "Carnegie Mellon"),
         ("conll2000", "1.0.0", "Tjong Kim Sang, Erik F. and Buchholz, Sabine"),
         ("ewt", "1.0.1", "A Gold Standard Dependency Corpus"),
         ("fashion_mnist", "3.0.1", "Fashion-MNIST"),
         ("mnist", "3.0.1", "LeCun"),
+        ("mnist_spelled", "3.0.1", "LeCun"),
+        ("multi30k", "1.0.0", "Elliott, Desmond"),
         ("snips", "1.0.0", "arXiv:1805.10190"),
+        ("sst5", "1.0.0", "Socher, Richard"),
+        ("tinyshakespeare", "1.0.0", "Karpathy, Andrej"),
     ],
 )
 def test_what_is_known_without_data(name, version, citation):
@@ -97,6 +129,12 @@ def test_class_names_are_known_without_data(name):
     assert len(set(zoo.data.labels(name))) == 10
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_where_texts_are_to_be_predicted_no_names_are(name):
+    with pytest.raises(ValueError, match=f"no target of {name} named 'labels'; there is none"):
+        zoo.data.labels(name)
+
+
 @pytest.mark.parametrize(("name", "target"), [("mnist", "intents"), ("ewt", "intents")])
 def test_unknown_target_is_told_the_known(name, target):
     with pytest.raises(ValueError, match=f"no target of {name} named 'intents'.*labels"):
@@ -106,6 +144,7 @@ def test_unknown_target_is_told_the_known(name, target):
 def test_labels_are_in_the_order_of_their_ids():
     assert zoo.data.labels("mnist") == list("0123456789")
     assert zoo.data.labels("fashion_mnist")[:2] == ["T-shirt/top", "Trouser"]
+    assert zoo.data.labels("sst5") == SENTIMENTS
 
 
 @pytest.mark.parametrize(
@@ -245,8 +284,158 @@ def test_atis_has_labels_that_training_has_not(need_data):
     assert tags - set(zoo.data.labels("atis"))
 
 
+def test_words_and_their_pronunciations(need_data):
+    need_data("cmudict")
+    splits = {}
+    for split, words, pronunciations in [
+        ("train", 102068, 108699),
+        ("validation", 4726, 4726),
+        ("test", 11994, 12828),
+    ]:
+        found, targets = zoo.data.load("cmudict", split)
+        assert targets.keys() == {"outputs"}
+        splits[split] = dict(zip(found, targets["outputs"], strict=True))
+        assert len(found) == len(splits[split]) == words
+        assert sum(map(len, targets["outputs"])) == pronunciations
+    assert all(
+        word == word.lower() and len(set(outputs)) == len(outputs) and "" not in outputs
+        for words in splits.values()
+        for word, outputs in words.items()
+    )
+    phonemes = {phoneme for outputs in splits["train"].values() for phoneme in outputs[0].split()}
+    assert len(phonemes) == 39
+    train, validation, test = (words.keys() for words in splits.values())
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+    assert splits["test"]["highway"] == ["HH AY W EY"]
+    # This word has a pronunciation in each of the files that are shared out anew.
+    assert splits["train"]["again"]
+    assert list(splits["train"])[:3] == ["'cause", "'course", "'em"]
+
+
+def test_sentences_and_their_translations(need_data):
+    need_data("multi30k")
+    for split, count, english, german in [
+        (
+            "train",
+            29000,
+            "Two young, White males are outside near many bushes.",
+            "Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche.",
+        ),
+        (
+            "validation",
+            1014,
+            "A group of men are loading cotton onto a truck",
+            "Eine Gruppe von Männern lädt Baumwolle auf einen Lastwagen",
+        ),
+        (
+            "test",
+            1000,
+            "A man in an orange hat starring at something.",
+            "Ein Mann mit einem orangefarbenen Hut, der etwas anstarrt.",
+        ),
+    ]:
+        sentences, targets = zoo.data.load("multi30k", split)
+        assert sentences[0] == english
+        assert targets["outputs"][0] == [german]
+        assert len(sentences) == len(targets["outputs"]) == count
+        assert {len(outputs) for outputs in targets["outputs"]} == {1}
+        texts = sentences + [output for [output] in targets["outputs"]]
+        assert all(text and text == text.strip() for text in texts)
+
+
+def test_spelled_digits_are_those_of_the_pictures(need_data):
+    need_data("mnist")
+    pictures, ids = zoo.data.load("mnist", "test[:300]")
+    same, targets = zoo.data.load("mnist_spelled", "test[:300]")
+    np.testing.assert_array_equal(same, pictures)
+    spelled = {"0": "zero", "1": "one", "2": "two", "3": "three", "4": "four"}
+    spelled |= {"5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine"}
+    assert set(ids) == set(range(10))
+    assert targets == {"outputs": [[spelled[str(label)]] for label in ids]}
+
+
+def test_a_text_is_split_in_characters(need_data):
+    need_data("tinyshakespeare")
+
+    def load(split):
+        [text], targets = zoo.data.load("tinyshakespeare", split)
+        assert targets == {}
+        return text
+
+    whole = load("train+validation+test")
+    assert len(whole) == 1_115_394
+    assert len(set(whole)) == 65
+    assert whole.startswith("First Citizen:\nBefore we proceed any further, hear me speak.\n")
+    assert load("train[:95%]") + load("train[95%:]") + load("validation+test") == whole
+    assert load("train") == whole[:1_003_854]
+    assert load("train[:950000]") == whole[:950_000]
+    assert load("train[-54:]") == whole[1_003_800:1_003_854]
+    assert load("validation+test") == whole[1_003_854:]
+    with pytest.raises(ValueError, match="Unknown split 'dev'"):
+        load("dev")
+
+
+def test_sentiments_of_sentences_and_their_phrases(need_data):
+    need_data("sst5")
+    for split, counts in [
+        ("train", [1092, 2218, 1624, 2322, 1288]),
+        ("validation", [139, 289, 229, 279, 165]),
+        ("test", [279, 633, 389, 510, 399]),
+    ]:
+        sentences, targets = zoo.data.load("sst5", split)
+        assert [targets["labels"].count(label) for label in SENTIMENTS] == counts
+        assert len(sentences) == len(targets["labels"]) == sum(counts)
+        words = {word for sentence in sentences for word in sentence}
+        assert {"(", ")", "/", '"', "'"} <= words
+        assert not [word for word in words if set(word) & set("\\`") or "''" in word]
+        assert words.isdisjoint({"", "-LRB-", "-RRB-"})
+    phrases, targets = zoo.data.load("sst5", "train_phrases[-9:]")
+    assert list(zip(map(" ".join, phrases), targets["labels"], strict=True)) == [
+        ("In this case zero .", "negative"),
+        ("In this", "neutral"),
+        ("In", "neutral"),
+        ("this", "neutral"),
+        ("case zero .", "negative"),
+        ("case", "neutral"),
+        ("zero .", "negative"),
+        ("zero", "negative"),
+        (".", "neutral"),
+    ]
+    assert len(zoo.data.load("sst5", "train_phrases[318573:]")[0]) == 9
+
+
+def test_archive_of_trees_is_unpacked(need_data, tmp_path):
+    """An archive made here, as that of Stanford cannot be had without the network."""
+    import tensorflow_datasets as tfds
+
+    from zoo.datasets import Sst5
+
+    raw = raw_folder(need_data, "sst5")
+    archive = tmp_path / "raw" / "trainDevTestTrees_PTB.zip"
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in ("train.txt", "dev.txt", "test.txt"):
+            packed.write(raw / file, f"trees/{file}")
+    content = archive.read_bytes()
+    info = tfds.core.download.checksums.UrlInfo(
+        size=len(content), checksum=hashlib.sha256(content).hexdigest(), filename=archive.name
+    )
+    manager = tfds.download.DownloadManager(
+        download_dir=tmp_path / "downloads",
+        manual_dir=archive.parent,
+        manual_dir_instructions=Sst5.MANUAL_DOWNLOAD_INSTRUCTIONS,
+        url_infos={"https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip": info},
+        force_checksums_validation=True,
+    )
+    splits = Sst5(data_dir=tmp_path)._split_generators(manager)
+    counts = {split: sum(1 for _ in examples) for split, examples in splits.items()}
+    assert counts == {"train": 8544, "validation": 1101, "test": 2210, "train_phrases": 318582}
+
+
 def test_addresses_and_file_names_of_own_data_sets():
-    from zoo.datasets import Atis, Conll2000, Snips
+    from zoo.datasets import Atis, Cmudict, Conll2000, Multi30k, Snips
 
     for builder in (Atis, Snips):
         assert {url: info.filename for url, info in builder.url_infos.items()} == {
@@ -256,6 +445,15 @@ def test_addresses_and_file_names_of_own_data_sets():
         }
     assert {url: info.filename for url, info in Conll2000.url_infos.items()} == {
         f"{CONLL2000}/{split}.txt": f"{split}.txt" for split in ("train", "test")
+    }
+    assert {url: info.filename for url, info in Cmudict.url_infos.items()} == {
+        f"{CMUDICT}/cmudict-0.7b.{split}": f"cmudict-0.7b.{split}"
+        for split in ("train-dev-20-21", "train-dev-1-21", "test")
+    }
+    assert {url: info.filename for url, info in Multi30k.url_infos.items()} == {
+        f"{MULTI30K}/{split}.{language}.gz": f"{split}.{language}.gz"
+        for split in ("train", "val", "test_2016_flickr")
+        for language in ("en", "de")
     }
 
 
@@ -267,6 +465,11 @@ def test_addresses_and_file_names_of_own_data_sets():
         ("mnist", "empty", "train-images-idx3-ubyte.gz"),
         ("atis", "empty", "train-seq.in"),
         ("ewt", "empty", "en_ewt-ud-train.conllu"),
+        ("cmudict", "empty", "cmudict-0.7b.train-dev-20-21"),
+        ("multi30k", "empty", "train.de.gz"),
+        ("sst5", "empty", "dev.txt, test.txt, train.txt"),
+        ("sst5", None, "nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip cannot be reached"),
+        ("tinyshakespeare", "empty", "input.txt"),
     ],
 )
 def test_missing_data_is_told_within_seconds(name, raw, file, tmp_path):
@@ -287,14 +490,18 @@ def test_missing_data_is_told_within_seconds(name, raw, file, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("atis", "test-seq.in"), ("conll2000", "test.txt"), ("ewt", "en_ewt-ud-test.conllu")],
+    [
+        ("atis", "test-seq.in"),
+        ("cmudict", "cmudict-0.7b.test"),
+        ("conll2000", "test.txt"),
+        ("ewt", "en_ewt-ud-test.conllu"),
+        ("multi30k", "val.en.gz"),
+        ("sst5", "dev.txt"),
+        ("tinyshakespeare", "input.txt"),
+    ],
 )
 def test_truncated_raw_file_is_refused(need_data, name, file, tmp_path):
-    need_data(name)
-    whole = Path(os.environ.get("ZOO_DATA_DIR", ""), name)
-    if not whole.is_dir():
-        pytest.skip(f"the raw files of {name} are not on this machine: set ZOO_DATA_DIR")
-    shutil.copytree(whole, tmp_path / name)
+    shutil.copytree(raw_folder(need_data, name), tmp_path / name)
     with (tmp_path / name / file).open("r+b") as truncated:
         truncated.truncate(truncated.seek(0, 2) - 1)
     _, kind, message = refusal(

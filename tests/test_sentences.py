@@ -9,7 +9,8 @@ import pytest
 from helpers import random_model, run_python
 
 import zoo
-from zoo.pipelines.sentence import WORDS_AT_ONCE, chunks
+from zoo.pipelines.base import AT_ONCE
+from zoo.pipelines.sentence import chunks
 from zoo.preprocessing.sentence import (
     LETTERS,
     SentencePreprocessor,
@@ -260,7 +261,7 @@ def test_iterators_are_read_no_further_than_needed(label):
 def test_long_input_is_read_to_its_end(label):
     text = " ".join(["leave Taipei on"] * 3334)
     answer = label([text, "on"])[0]
-    assert len(answer["tokens"]) == 10_002 > WORDS_AT_ONCE
+    assert len(answer["tokens"]) == 10_002 > AT_ONCE
     assert answer["tokens"][-1]["end"] == len(text)
 
 

@@ -11,25 +11,33 @@ from typing import Any
 import keras
 
 import zoo
-from training import glove, pairs, pictures, sentences
+from training import captions, glove, pairs, pictures, sentences, texts
 from training.recipe import Recipe
 from training.state import TrainingState
 from zoo import registry, scores
+from zoo.loading import rounded
 from zoo.verification import evaluate
 
-# Licences of the data that the zoo's checkpoints are trained on, as their publishers state them.
+# Licences of the data sets, as their publishers state them.
 LICENCES = {
     "atis": "LDC: the data are not free, weights may be published",
+    "cmudict": "BSD 2-Clause",
     "conll2000": "Wall Street Journal: the data are not free, weights may be published",
     "ewt": "CC BY-SA 4.0",
     "fashion_mnist": "MIT",
     "mnist": "CC BY-SA 3.0, as usually cited",
+    "mnist_spelled": "CC BY-SA 3.0, as usually cited",
+    "multi30k": "for research, not for commerce",
     "snips": "CC0 1.0",
+    "sst5": "for research",
+    "tinyshakespeare": "public domain",
 }
 
 
 TRAINING_SETS = {
     "image-classification": pictures.training_set,
+    "image-to-sequence": captions.training_set,
+    "language-modelling": texts.training_set,
     "sequence-to-sequence": pairs.training_set,
     "slot-filling": sentences.training_set,
     "tagging": sentences.training_set,
@@ -129,6 +137,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             verbose=1 if sys.stdout.isatty() else 2,
         )
     state.restore_best(model)
+    if recipe.dtype:
+        model = rounded(model, recipe.dtype)
 
     chosen = state.history[state.best_epoch]
     test = zoo.data.load(recipe.dataset, recipe.test)
@@ -156,9 +166,11 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
+    if signature := scores.signature(card["metrics"]):
+        card["scorer"] = signature
     # Of sentences no test example is kept: the licences of the corpora forbid it.
     golden_input = test[0][:16] if builder.task == "image-classification" else None
-    zoo.save(model, folder, card=card, golden_input=golden_input)
+    zoo.save(model, folder, card=card, golden_input=golden_input, dtype=recipe.dtype)
     return folder
 
 

@@ -18,6 +18,7 @@ class Recipe:
     their settings; `late_augment` has a number of last epochs and what augments them instead. With
     `glove` the vocabulary has so many words, those of training among them,
     and their embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
+    `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it.
     The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest.
     Splits are written as tensorflow-datasets has them.
     """
@@ -36,6 +37,7 @@ class Recipe:
     late_augment: tuple[int, partial[Any]] | None = None
     glove: int | None = None
     subwords: int | None = None
+    dtype: str | None = None
     monitor: str = "val_accuracy"
     published: dict[str, Any] = field(default_factory=dict)
     citation: str = ""
@@ -56,6 +58,7 @@ class Recipe:
             "late_augment": late and {"epochs": late[0], **(named(late[1]) or {})},
             "glove": self.glove,
             "subwords": self.subwords,
+            "dtype": self.dtype,
             "monitor": self.monitor,
         }
         return {name: value for name, value in settings.items() if value is not None}

@@ -31,7 +31,8 @@ class Card(TypedDict):
     `metrics` are those of the test split, the one that counts first; `METRICS` has their names by
     task. `published` has `what` and `source` of the result that the checkpoint stands beside, and
     that result under the names of the metrics. `seeds`, where several were trained, has the
-    `seeds` and a `Spread` for each metric.
+    `seeds` and a `Spread` for each metric. `scorer` is the signature of what computed the metrics,
+    where their field asks for one.
     """
 
     task: str
@@ -51,6 +52,7 @@ class Card(TypedDict):
     citation: str
     licence: str
     seeds: NotRequired[dict[str, Any]]
+    scorer: NotRequired[str]
 
 
 class Published(TypedDict):
@@ -94,8 +96,35 @@ class TaggingMetrics(TypedDict):
     recall: NotRequired[float]
 
 
+class CaptionMetrics(TypedDict):
+    """Of what is written for a picture: the share that is right, letter by letter."""
+
+    accuracy: float
+
+
+class LanguageMetrics(TypedDict):
+    """Of language models: minus the mean log p of a character, in nats."""
+
+    nats: float
+
+
+class SequenceMetrics(TypedDict, total=False):
+    """Of what is written for a text: error rates, or of a translation BLEU and chrF, up to 100."""
+
+    per: float
+    wer: float
+    bleu: float
+    chrf: float
+
+
+# The largest value of a metric, of most of them 1. An error rate counts what is too much as well.
+_LARGEST = {"bleu": 100, "chrf": 100, "loss": math.inf, "nats": math.inf, "per": math.inf}
+
 METRICS: dict[str, Any] = {
     "image-classification": ClassificationMetrics,
+    "image-to-sequence": CaptionMetrics,
+    "language-modelling": LanguageMetrics,
+    "sequence-to-sequence": SequenceMetrics,
     "slot-filling": SlotFillingMetrics,
     "tagging": TaggingMetrics,
 }
@@ -175,7 +204,7 @@ def _of_content(card: Any) -> Iterator[str]:
         yield f"validation_metrics must be those of metrics, got {card['validation_metrics']}"
     for field in ("metrics", "validation_metrics", "published"):
         for name, value in card[field].items():
-            largest = math.inf if name == "loss" else 1
+            largest = _LARGEST.get(name, 1)
             if type(value) in (int, float) and not 0 <= value <= largest:
                 yield f"{field}.{name} must be from 0 to {largest}, got {value!r}"
     if "seeds" in card:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urldefrag
 
 import numpy as np
 
@@ -18,11 +19,16 @@ from zoo.errors import DataUnavailableError, IntegrityError, unknown_name
 # name in the zoo -> name in tensorflow-datasets, its version pinned
 _TFDS = {
     "atis": "atis:1.0.0",
+    "cmudict": "cmudict:1.0.0",
     "conll2000": "conll2000:1.0.0",
     "ewt": "universal_dependencies/en_ewt:1.0.1",
     "fashion_mnist": "fashion_mnist:3.0.1",
     "mnist": "mnist:3.0.1",
+    "mnist_spelled": "mnist:3.0.1",
+    "multi30k": "multi30k:1.0.0",
     "snips": "snips:1.0.0",
+    "sst5": "sst5:1.0.0",
+    "tinyshakespeare": "tiny_shakespeare:1.0.0",
 }
 
 # Of this one, tensorflow-datasets names the authors of all treebanks of all languages.
@@ -39,6 +45,11 @@ _CITATIONS = {
 """.strip(),
 }
 
+# Targets that are names, and the features that hold them.
+_NAMED = {"labels": {"label", "tags", "upos"}, "intents": {"intent"}}
+
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
 _SECONDS_TO_REACH = 3.0
 
 
@@ -48,21 +59,31 @@ def list_datasets() -> list[str]:
 
 
 def load(name: str, split: str) -> tuple[Any, Any]:
-    """Returns a split of a data set of pictures or of sentences.
+    """Returns a split of a data set: what a model is given, and what is right for it.
 
     Args:
         name: one of `list_datasets()`.
         split: as tensorflow-datasets has it: `"train"`, `"test"`, `"train[:55000]"`. The third
-            split, where there is one, is `"validation"` in atis and snips, `"dev"` in ewt.
+            split, where there is one, is `"validation"`, in ewt `"dev"`. Of tinyshakespeare it
+            counts characters.
 
     Returns:
-        Of pictures, an array, uint8, `(count, height, width)` if grey and
-        `(count, height, width, 3)` if not, and int64 class ids `(count,)`.
+        Of mnist and fashion_mnist, pictures and class ids: an array, uint8,
+        `(count, height, width)`, and int64 `(count,)`.
 
-        Of sentences, a list of lists of words, and a dict of lists of the same length:
-        `"labels"` has a list of tags for each sentence, a tag a word; of atis and snips,
-        `"intents"` has a str for each sentence. In ewt the words are the syntactic ones, so
-        "don't" is the two words "do" and "n't", and the tags are universal parts of speech.
+        Of others, a list (of mnist_spelled, such an array of pictures), and a dict of lists that
+        are as long:
+
+        - atis, conll2000, ewt, snips: lists of words, and `"labels"`, a list of tags for each, a
+          tag a word; of atis and snips, `"intents"` has a str for each besides. In ewt the words
+          are the syntactic ones, so "don't" is the two words "do" and "n't", and the tags are
+          universal parts of speech.
+        - sst5: lists of words, and `"labels"`, a str for each, one of `labels("sst5")`. Its split
+          "train_phrases" has the phrases of "train" besides the sentences.
+        - cmudict, mnist_spelled, multi30k: a str (a word; an English sentence) or a picture, and
+          `"outputs"`, a list of all strs that are right for it (phonemes; the name of the digit;
+          a German sentence).
+        - tinyshakespeare: one str, the text of the split, and no targets.
 
     Raises:
         ValueError: if there is no such data set; the nearest names are listed. Or if there is no
@@ -70,9 +91,19 @@ def load(name: str, split: str) -> tuple[Any, Any]:
         DataUnavailableError: if it is neither on disk nor reachable; the message says what to do.
         IntegrityError: if a raw file is not the published one.
     """
+    if name == "mnist_spelled":
+        pictures, ids = load("mnist", split)
+        return pictures, {"outputs": [[_DIGITS[label]] for label in ids]}
     builder = _prepared(name)
-    if "image" in builder.info.features:
+    features = builder.info.features
+    if "image" in features:
         return _pictures(builder, split)
+    if "outputs" in features:
+        return _pairs(builder, split)
+    if features.keys() == {"text"}:
+        return _text(builder, split)
+    if "sentence" in features:
+        return _classified(builder, split)
     return _sentences(builder, split)
 
 
@@ -84,18 +115,20 @@ def labels(name: str, target: str = "labels") -> list[str]:
         target: `"labels"`, or of atis and snips also `"intents"`.
 
     Returns:
-        Of pictures the class names in the order of their ids, which needs no data. Of sentences
-        what the training split has, sorted; the other splits may have more.
+        Of pictures the class names in the order of their ids, of sst5 the sentiments from "very
+        negative" to "very positive", neither of which needs data. Of other sentences what the
+        training split has, sorted; the other splits may have more.
 
     Raises:
-        ValueError: if there is no such data set or target.
-        DataUnavailableError, IntegrityError: as `load`, for sentences.
+        ValueError: if there is no such data set or target; where texts are to be predicted, there
+            is none.
+        DataUnavailableError, IntegrityError: as `load`, where the data are needed.
     """
-    features = _builder(name).info.features
-    targets = ["labels", "intents"] if "intent" in features else ["labels"]
+    features = {} if name == "mnist_spelled" else _builder(name).info.features
+    targets = [key for key, named in _NAMED.items() if named & features.keys()]
     if target not in targets:
         raise unknown_name(f"target of {name}", target, targets)
-    if "image" in features:
+    if "label" in features:
         return list(features["label"].names)
     found = load(name, "train")[1][target]
     return sorted(set(found) if target == "intents" else set().union(*found))
@@ -118,6 +151,31 @@ def _pictures(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     return pictures[..., 0] if pictures.shape[-1] == 1 else pictures, ids.numpy()
 
 
+def _pairs(builder: Any, split: str) -> tuple[list[str], dict[str, list]]:
+    sources: list[str] = []
+    outputs: list[list[str]] = []
+    for batch in builder.as_dataset(split=split).ragged_batch(1000):
+        sources += _strings(batch["source"])
+        outputs += _lists(batch["outputs"])
+    return sources, {"outputs": outputs}
+
+
+def _text(builder: Any, split: str) -> tuple[list[str], dict[str, list]]:
+    import tensorflow_datasets as tfds
+
+    # The whole text of a split is one example there: it is its characters that are counted here.
+    texts = {
+        name: _strings(next(iter(examples.batch(1)))["text"])[0]
+        for name, examples in builder.as_dataset().items()
+    }
+    lengths = {
+        name: tfds.core.SplitInfo(name=name, shard_lengths=[len(text)], num_bytes=0)
+        for name, text in texts.items()
+    }
+    parts = tfds.core.ReadInstruction.from_spec(split).to_absolute(lengths)
+    return ["".join(texts[part.splitname][part.from_ : part.to] for part in parts)], {}
+
+
 def _sentences(builder: Any, split: str) -> tuple[list[list[str]], dict[str, list]]:
     examples = builder.as_dataset(split=split)
     if "upos" in builder.info.features:
@@ -131,6 +189,16 @@ def _sentences(builder: Any, split: str) -> tuple[list[list[str]], dict[str, lis
         if "intent" in batch:
             targets.setdefault("intents", []).extend(_strings(batch["intent"]))
     return sentences, targets
+
+
+def _classified(builder: Any, split: str) -> tuple[list[list[str]], dict[str, list]]:
+    names = builder.info.features["label"].names
+    sentences: list[list[str]] = []
+    labels: list[str] = []
+    for batch in builder.as_dataset(split=split).batch(1000):
+        sentences += [sentence.split() for sentence in _strings(batch["sentence"])]
+        labels += [names[label] for label in batch["label"].numpy()]
+    return sentences, {"labels": labels}
 
 
 def _of_treebank(upos: list[str]) -> Any:
@@ -215,11 +283,12 @@ def _prepare(name: str, builder: Any) -> None:
 def _raw_files(builder: Any) -> dict[str, str]:
     """Returns the raw files of a data set: URL -> file name."""
     files = {url: info.filename for url, info in builder.url_infos.items()}
-    if builder.builder_config is None:
-        return files
-    # The files of all treebanks are registered together.
-    prefix = builder.builder_config.name
-    return {url: file for url, file in files.items() if file.startswith(prefix)}
+    if builder.builder_config is not None:
+        # The files of all treebanks are registered together.
+        prefix = builder.builder_config.name
+        return {url: file for url, file in files.items() if file.startswith(prefix)}
+    # Of an archive whose files are registered too, a folder of raw files holds these.
+    return {url: file for url, file in files.items() if "#" in url} or files
 
 
 def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
@@ -227,7 +296,7 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     import requests
 
     files = _raw_files(builder)
-    url = next(iter(files))
+    url, _ = urldefrag(next(iter(files)))
     outcome = "no answer"
 
     def reach() -> None:

@@ -182,6 +182,7 @@ def save(
     preprocessor: preprocessing.Preprocessor | None = None,
     card: Mapping[str, Any] | None = None,
     golden_input: Any = None,
+    dtype: str | None = None,
 ) -> str:
     """Writes a checkpoint folder that `load`, `pipeline`, `preprocessor` and `export` take.
 
@@ -194,14 +195,18 @@ def save(
         preprocessor: of the model's input; by default the one it was built or loaded with.
         card: fields that the model's card should have besides those that are computed.
         golden_input: encoded input whose output is kept, so that `verify` can compare it.
+        dtype: "float16" to store the weights in, at half the size; by default what they are in.
 
     Returns:
         The sha256 of the folder's manifest.
 
     Raises:
         FileExistsError: if `folder` exists and holds anything.
-        ValueError: if the model is not one of the zoo.
+        ValueError: if the model is not one of the zoo, or `dtype` is none of these or cannot hold
+            its weights.
     """
+    if dtype is not None:
+        model = rounded(model, dtype)
     made_from = origin(model)
     preprocessor = preprocessor or made_from.preprocessor
     if golden_input is None:
@@ -219,12 +224,33 @@ def save(
         checkpoint.Path(folder),
         config=made_from.config(),
         assets=made_from.assets(),
-        weights=_weights_of(model),
+        weights={
+            path: value.astype(dtype) if dtype and value.dtype.kind == "f" else value
+            for path, value in _weights_of(model).items()
+        },
         card={**computed, **(card or {}), **computed},
         golden=(golden_input, outputs_of(model, golden_input)),
     )
     hub.remember(sha256)
     return sha256
+
+
+def rounded(model: keras.Model, dtype: str) -> keras.Model:
+    """Returns a copy of a model whose weights have values of `dtype`, in the type they are in.
+
+    Raises:
+        ValueError: if `dtype` is not "float16", or a weight is too large for it.
+    """
+    if dtype != "float16":
+        raise ValueError(f'dtype must be "float16" or None, got {dtype!r}')
+    copy = load(model)
+    for variable in copy.weights:
+        value = keras.ops.convert_to_numpy(variable)
+        if value.dtype.kind == "f":
+            if np.abs(value).max(initial=0) > np.finfo(dtype).max:
+                raise ValueError(f"dtype: {variable.path!r} is too large for {dtype}")
+            variable.assign(value.astype(dtype))
+    return copy
 
 
 def outputs_of(model: keras.Model, inputs: Any) -> Any:

@@ -1,7 +1,7 @@
 """One short recipe a checkpoint, found by the checkpoint's name."""
 
 from training.recipe import Recipe
-from training.recipes import cnn_mnist, highway_mnist, mlp_mnist, slot_filling, tagging
+from training.recipes import cnn_mnist, highway_mnist, mlp_mnist, slot_filling, tagging, writing
 from zoo.errors import unknown_name
 
 RECIPES = (
@@ -10,6 +10,7 @@ RECIPES = (
     | cnn_mnist.RECIPES
     | slot_filling.RECIPES
     | tagging.RECIPES
+    | writing.RECIPES
 )
 
 

@@ -65,5 +65,5 @@ def language_model(
         tied=tied,
         dropout=dropout,
     )
-    outputs = decoder(target, []) if target_vocabulary else decoder.outputs(target, [])
+    outputs = decoder(target, []) if target_vocabulary else decoder.walk(target, [])[0]
     return keras.Model({"target": target}, outputs, name="language_model")

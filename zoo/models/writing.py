@@ -12,6 +12,16 @@ from zoo.layers import Recurrent
 from zoo.layers.words import BOUNDARY, PADDING
 
 ATTENTION = ("none", "dot", "additive")
+# Of a decoder, by their names in a model.
+LAYERS = (
+    "target_embeddings",
+    "readout",
+    "readout_dropout",
+    "decoder",
+    "attention",
+    "queries",
+    "keys",
+)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -117,7 +127,9 @@ class Decoder:
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
         if cells:
-            layers.append(Recurrent(cells, return_sequences=True, name="decoder"))
+            layers.append(
+                Recurrent(cells, return_sequences=True, return_state=True, name="decoder")
+            )
         size = cells[-1].output_size if cells else embedding_units
         if attention == "dot":
             layers.append(keras.layers.Attention(name="attention"))
@@ -131,7 +143,12 @@ class Decoder:
     @classmethod
     def of(cls, model: keras.Model) -> "Decoder":
         """Returns the decoder of a model that was built with one."""
-        return cls({layer.name: layer for layer in model.layers})
+        return cls({layer.name: layer for layer in model.layers if layer.name in LAYERS})
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The layers, in the order they were made."""
+        return list(self._layers.values())
 
     @property
     def state_size(self) -> list[int]:
@@ -147,7 +164,8 @@ class Decoder:
             memory: `(batch, source time, features)`; without attention the source time is 1.
             mask: boolean `(batch, source time)`, for attention.
         """
-        return self.logits(self.outputs(target, states), memory, self.keys(memory), mask)
+        h, _ = self.walk(target, states)
+        return self.logits(h, memory, self.keys(memory), mask)
 
     def embed(self, symbols: Any) -> Any:
         """Returns the embeddings of symbols."""
@@ -157,12 +175,19 @@ class Decoder:
         """Returns what attention compares with h; nothing without attention."""
         return self._layers["keys"](memory) if "keys" in self._layers else None
 
-    def outputs(self, target: Any, states: list[Any]) -> Any:
-        """Returns h of every step of a target, `(batch, time, units)`."""
+    def walk(self, target: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
+        """Returns h of every step of a target, `(batch, time, units)`, and the states after it.
+
+        Args:
+            target: `(batch, time)`.
+            states: before the first step, `(batch, size)` each; none for the cells' own.
+            mask: boolean `(batch, time)`; a step where it is False changes no state.
+        """
         embeddings = self.embed(target)
         if self.recurrent is None:
-            return embeddings
-        return self.recurrent(embeddings, initial_state=states or None)
+            return embeddings, []
+        h, *states = self.recurrent(embeddings, initial_state=states or None, mask=mask)
+        return h, states
 
     def step(self, symbols: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """Returns h `(batch, beam, units)` after one more symbol in each of a beam, and the states.

@@ -8,9 +8,13 @@ from zoo.errors import unknown_name
 from zoo.pipelines.base import Pipeline
 from zoo.pipelines.image import ImageClassificationPipeline
 from zoo.pipelines.sentence import SlotFillingPipeline, TaggingPipeline
+from zoo.pipelines.writing import CaptionPipeline, LanguagePipeline, SequencePipeline
 
 _PIPELINES: dict[str, Callable[..., Pipeline]] = {
     "image-classification": ImageClassificationPipeline,
+    "image-to-sequence": CaptionPipeline,
+    "language-modelling": LanguagePipeline,
+    "sequence-to-sequence": SequencePipeline,
     "slot-filling": SlotFillingPipeline,
     "tagging": TaggingPipeline,
 }

@@ -9,6 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+# Words or symbols, padding with them, that go through a model at once: memory does not grow with
+# the longest text times the number of all.
+AT_ONCE = 8192
+
 
 class Pipeline:
     """A model, its preprocessor, and what makes plain values of the model's outputs.
@@ -22,7 +26,7 @@ class Pipeline:
         self.preprocessor = preprocessor
         # A model of its own over the same layers: what a user gives to `model.predict` cannot
         # then widen the shapes that this one was traced for.
-        self._predict = _compiled(keras.Model(model.input, self.outputs_of(model)))
+        self._predict = compiled(keras.Model(model.input, self.outputs_of(model)))
 
     def __call__(self, inputs: Any, *, batch_size: int = 128, **options: Any) -> Any:
         """Returns the model's answer to one input, or to each of several.
@@ -69,7 +73,7 @@ class Pipeline:
         raise NotImplementedError
 
 
-def _compiled(model: keras.Model) -> Callable[[Any], Any]:
+def compiled(model: keras.Model) -> Callable[[Any], Any]:
     """Returns a function from a batch of arrays to the model's outputs as arrays.
 
     On TensorFlow it is traced once, for all sizes; Keras would trace until it has met enough of
@@ -103,3 +107,15 @@ def _batches(inputs: Iterable[Any], size: int) -> Iterator[Any]:
         return (inputs[i : i + size] for i in range(0, len(inputs), size))
     iterator = iter(inputs)
     return iter(lambda: list(islice(iterator, size)), [])
+
+
+def of_similar_length(lengths: list[int]) -> Iterable[list[int]]:
+    """Yields groups of row numbers, shortest rows first, of `AT_ONCE` with their padding."""
+    group: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and (len(group) + 1) * lengths[row] > AT_ONCE:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group

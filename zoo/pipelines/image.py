@@ -22,11 +22,7 @@ class ImageClassificationPipeline(Pipeline):
             raise ValueError(f"top_k must be from 1 to {classes}, got {top_k!r}")
 
     def is_single(self, inputs: Any) -> bool:
-        if isinstance(inputs, (str, PathLike)):
-            return True
-        return not isinstance(inputs, (list, tuple)) and (
-            np.shape(inputs) in (self.preprocessor.shape, (*self.preprocessor.shape, 1))
-        )
+        return is_one_picture(inputs, self.preprocessor.shape)
 
     def answers(self, batch: Any, top_k: int | None = None) -> Iterator[dict[str, Any]]:
         labels = self.preprocessor.labels
@@ -38,3 +34,10 @@ class ImageClassificationPipeline(Pipeline):
                 "score": float(row[best]),
                 "probabilities": {labels[i]: float(row[i]) for i in kept},
             }
+
+
+def is_one_picture(inputs: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `inputs` is a file's path or one picture of a shape, and not several."""
+    if isinstance(inputs, (str, PathLike)):
+        return True
+    return not isinstance(inputs, (list, tuple)) and np.shape(inputs) in (shape, (*shape, 1))

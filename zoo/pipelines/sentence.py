@@ -1,6 +1,6 @@
 """Sentences to a label for every word."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,8 @@ import keras
 import numpy as np
 
 from zoo.layers.decoding import best_labels
-from zoo.pipelines.base import Pipeline, softmax
+from zoo.pipelines.base import Pipeline, of_similar_length, softmax
 from zoo.preprocessing.sentence import Token, tokens_of
-
-# Words, padding with them, that go through a model at once: memory does not grow with the longest
-# sentence times the number of all.
-WORDS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class TaggingPipeline(Pipeline):
 
     def answers(self, batch: Sequence[Sentence]) -> Iterator[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(batch)
-        for rows in _of_similar_length([len(sentence.tokens) for sentence in batch]):
+        for rows in of_similar_length([len(sentence.tokens) for sentence in batch]):
             words = [[token.text for token in batch[row].tokens] for row in rows]
             outputs = self._predict(self.preprocessor.encode(words))
             for i, row in enumerate(rows):
@@ -171,15 +167,3 @@ def _sentences(name: str, inputs: Any, read: Any, single: bool) -> Any:
     if not isinstance(inputs, list | tuple | np.ndarray):
         raise TypeError(f"{name} must be one sentence, a list or an iterator, got {inputs!r}")
     return [read(one, f"{name}[{i}]") for i, one in enumerate(inputs)]
-
-
-def _of_similar_length(lengths: list[int]) -> Iterable[list[int]]:
-    """Yields groups of row numbers, shortest rows first, of `WORDS_AT_ONCE` with their padding."""
-    group: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if group and (len(group) + 1) * lengths[row] > WORDS_AT_ONCE:
-            yield group
-            group = []
-        group.append(row)
-    if group:
-        yield group

@@ -71,13 +71,21 @@ class Pieces:
         text = small(text) if self.lower else text
         return "".join(SPACE + word for word in _words(text)) if self.words else text
 
+    def pieces(self, numbers: Iterable[int]) -> list[str]:
+        """Returns the piece of each number, "" for those of none.
+
+        Raises:
+            IndexError: if a number is greater than the last piece's.
+        """
+        return [self.vocabulary[i - FIRST] if i >= FIRST else "" for i in numbers]
+
     def text(self, numbers: Iterable[int]) -> str:
         """Returns the text of the numbers of pieces; those of no piece, below 3, are left out.
 
         Raises:
             IndexError: if a number is greater than the last piece's.
         """
-        text = "".join(self.vocabulary[i - FIRST] for i in numbers if i >= FIRST)
+        text = "".join(self.pieces(numbers))
         return " ".join(_words(text)) if self.words else text
 
 

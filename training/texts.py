@@ -1,0 +1,64 @@
+"""Long texts to batches of windows, for a language model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from training.recipe import Recipe
+from training.training_set import TrainingSet
+from zoo.layers.words import BOUNDARY
+from zoo.preprocessing.sequence import TextPreprocessor
+
+# Symbols of a window.
+WINDOW = 128
+
+
+def training_set(recipe: Recipe, texts: list[str], targets: dict[str, Any]) -> TrainingSet:
+    """Returns the characters of a text as a recipe is trained on them, in windows.
+
+    Raises:
+        ValueError: if there are more texts than one, or it is shorter than two windows.
+    """
+    (text,) = texts
+    count = len(text) // WINDOW - 1
+    if count < 1:
+        raise ValueError(f"a text must have {2 * WINDOW} characters or more, got {len(text)}")
+
+    def of_model(preprocessor: TextPreprocessor, **settings: Any) -> tf.data.Dataset:
+        return batches(np.array(preprocessor.target.numbers(text), np.int32), count, **settings)
+
+    return TrainingSet({"target_vocabulary": sorted(set(text))}, count, of_model)
+
+
+def batches(
+    symbols: np.ndarray,
+    count: int,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+) -> tf.data.Dataset:
+    """Returns the batches of the epochs from `first_epoch` to before `epochs`.
+
+    In each epoch the text is cut into `count` windows from a place of its own, which come in an
+    order of their own. A window begins with the boundary and without a state, as a prompt does.
+    """
+    ways = np.arange(WINDOW)
+
+    def generate() -> Iterator[Any]:
+        for epoch in range(first_epoch, epochs):
+            rng = np.random.default_rng([seed, epoch])
+            starts = rng.integers(WINDOW) + WINDOW * rng.permutation(count)
+            for i in range(count // batch_size):
+                rows = starts[i * batch_size : (i + 1) * batch_size, None] + ways
+                following = symbols[rows]
+                before = np.pad(following[:, :-1], [(0, 0), (1, 0)], constant_values=BOUNDARY)
+                yield {"target": before}, following
+
+    windows = tf.TensorSpec((batch_size, WINDOW), tf.int32)
+    return tf.data.Dataset.from_generator(
+        generate, output_signature=({"target": windows}, windows)
+    ).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,1 @@
+"""The Stanford Sentiment Treebank, five classes."""
