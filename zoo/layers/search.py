@@ -36,10 +36,12 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
         than `beam`, what fills the beam has a log p below `NEVER / 2`.
 
     Raises:
-        ValueError: if `beam` or `max_length` is less than 1.
+        ValueError: if `beam` or `max_length` is less than 1, or `length_penalty` is not finite.
     """
     beam = positive_integer("beam", beam)
     _check_length(max_length)
+    if not abs(length_penalty) < float("inf"):
+        raise ValueError(f"length_penalty must be a finite number, got {length_penalty!r}")
 
     def beams(x, *sizes):
         return ops.reshape(x, (batch_size, beam, *sizes))
@@ -57,14 +59,16 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
         count = logits.shape[-1]
         costs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         # What has ended goes on with padding, which costs nothing.
+        number = ops.arange(count)
         costs = ops.where(
             ended[..., None],
-            _never(count, *range(1, count)),
-            costs + _never(count, PADDING, UNKNOWN),
+            ops.where(number == PADDING, 0.0, NEVER),
+            ops.where(_is_written(number), costs, NEVER),
         )
         lengths = lengths + ops.cast(ops.logical_not(ended), "int32")
         totals = log_probs[..., None] + costs
         ranks = totals / ops.cast(lengths, "float32")[..., None] ** length_penalty
+        ranks = ops.where(totals > NEVER / 2, ranks, NEVER)
         scores, best = ops.top_k(ops.reshape(ranks, (batch_size, beam * count)), beam)
         best = beams(ops.cast(best, "int32"))
         parents, last = best // count, best % count
@@ -85,7 +89,7 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
         )
 
     # The beam begins with one sequence, and with others that are worse than any.
-    others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1))
+    others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1), "float32")
     nothing = ops.zeros((batch_size, beam), "int32")
     log_probs = beams(ops.zeros((batch_size, beam), "float32") + others)
     _, _, _, symbols, log_probs, scores, *_ = ops.while_loop(
@@ -115,7 +119,8 @@ def sample(step, states, *, batch_size, first, max_length, temperature=1.0, top_
         batch_size: number of rows, an integer or a tensor.
         first: int32 `(batch,)`, the symbol that the first one drawn comes after.
         max_length: of a sequence in symbols; on TensorFlow it may be a tensor.
-        temperature: what logits are divided by; at 0 the likeliest symbol is taken.
+        temperature: what logits are divided by, a number or a tensor `(batch, 1)`; at 0 the
+            likeliest symbol is taken.
         top_k: how many of the likeliest symbols may be drawn; without, all.
         seed: an integer, or a `keras.random.SeedGenerator`.
 
@@ -124,12 +129,12 @@ def sample(step, states, *, batch_size, first, max_length, temperature=1.0, top_
         log p, float32 `(batch,)`, of the network itself, whatever the temperature and `top_k`.
 
     Raises:
-        ValueError: if `max_length` or `top_k` is less than 1, or `temperature` is negative.
+        ValueError: if `max_length` or `top_k` is less than 1, or `temperature` is not 0 or more.
     """
     _check_length(max_length)
     if top_k is not None:
         top_k = positive_integer("top_k", top_k)
-    if isinstance(temperature, int | float) and not 0 <= temperature < float("inf"):
+    if not ops.is_tensor(temperature) and not 0 <= temperature < float("inf"):
         raise ValueError(f"temperature must be 0 or more, got {temperature!r}")
 
     def rows(x, *sizes):
@@ -148,18 +153,22 @@ def sample(step, states, *, batch_size, first, max_length, temperature=1.0, top_
     count = logits.shape[-1]
     # Drawn for all steps at once: inside of a loop a generator cannot go on. The largest of logits
     # with Gumbel noise is a draw from their softmax, and at a temperature of 0 it is the largest.
-    draws = keras.random.uniform((max_length, batch_size, count), minval=1e-20, seed=seed)
+    draws = keras.random.uniform(
+        (max_length, batch_size, count), minval=1e-20, dtype="float32", seed=seed
+    )
     noise = -temperature * ops.log(-ops.log(draws))
 
     def unfinished(t, ended, *_):
         return ops.logical_and(t < max_length, ops.any(ops.logical_not(ended)))
 
     def advance(t, ended, symbols, log_probs, logits, *states):
-        allowed = logits + _never(count, PADDING, UNKNOWN)
+        allowed = _is_written(ops.arange(count))
         if top_k is not None and top_k < count:
-            least = ops.top_k(allowed, top_k)[0][:, -1:]
-            allowed = ops.where(allowed < least, NEVER, allowed)
-        last = ops.cast(ops.argmax(allowed + noise[t], axis=-1), "int32")
+            likeliest, _ = ops.top_k(ops.where(allowed, logits, NEVER), top_k)
+            allowed = ops.logical_and(allowed, logits >= likeliest[:, -1:])
+        # Not NEVER: noise is less than that where a temperature is very high.
+        drawn = ops.where(allowed, logits + noise[t], float("-inf"))
+        last = ops.cast(ops.argmax(drawn, axis=-1), "int32")
         costs = ops.take_along_axis(ops.log_softmax(logits, axis=-1), last[:, None], axis=-1)
         log_probs = log_probs + ops.where(ended, 0.0, rows(costs))
         ended = rows(ops.logical_or(ended, last == BOUNDARY))
@@ -185,10 +194,10 @@ def sample(step, states, *, batch_size, first, max_length, temperature=1.0, top_
 
 def _check_length(max_length):
     """Raises a ValueError if `max_length` is a number and not one of symbols."""
-    if not hasattr(max_length, "dtype"):
+    if not ops.is_tensor(max_length):
         positive_integer("max_length", max_length)
 
 
-def _never(count, *symbols):
-    """Returns what to add to `(..., count)` so that some symbols are never chosen."""
-    return ops.convert_to_tensor([NEVER if i in symbols else 0.0 for i in range(count)], "float32")
+def _is_written(number):
+    """Returns which symbols a sequence may have: pieces, and the boundary that ends it."""
+    return ops.logical_and(number != PADDING, number != UNKNOWN)

@@ -11,7 +11,8 @@ from zoo.registry import checked_labels
 # Stands in a piece for the space before a word.
 SPACE = "▁"
 
-_FIRST = BOUNDARY + 1
+# The number of the first piece.
+FIRST = BOUNDARY + 1
 
 
 class Pieces:
@@ -48,11 +49,11 @@ class Pieces:
             )
         self.lower = all(piece == small(piece) for piece in self.vocabulary)
         self.longest = max(map(len, self.vocabulary), default=1)
-        self._numbers = {piece: i for i, piece in enumerate(self.vocabulary, _FIRST)}
+        self._numbers = {piece: i for i, piece in enumerate(self.vocabulary, FIRST)}
 
     def __len__(self) -> int:
         """The number of symbols: pieces, and the three that stand for none."""
-        return len(self.vocabulary) + _FIRST
+        return len(self.vocabulary) + FIRST
 
     def numbers(self, text: str) -> list[int]:
         """Returns the numbers of the pieces of a text."""
@@ -76,7 +77,7 @@ class Pieces:
         Raises:
             IndexError: if a number is greater than the last piece's.
         """
-        return [self.vocabulary[i - _FIRST] if i >= _FIRST else "" for i in numbers]
+        return [self.vocabulary[i - FIRST] if i >= FIRST else "" for i in numbers]
 
     def text(self, numbers: Iterable[int]) -> str:
         """Returns the text of the numbers of pieces; those of no piece, below 3, are left out.

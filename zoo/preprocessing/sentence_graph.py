@@ -1,6 +1,7 @@
 """What `SentencePreprocessor` does, as TensorFlow operations, for a graph that is served."""
 
 import sys
+from functools import cache
 
 import tensorflow as tf
 
@@ -9,6 +10,19 @@ from zoo.preprocessing.sentence import LETTERS, SentencePreprocessor
 
 # What Python calls white space, for a regular expression of RE2.
 WHITE_SPACE = r"[\pZ\t-\r\x1c-\x1f\x{85}]+"
+
+
+class SmallLetters(tf.Module):
+    """What `zoo.preprocessing.sentence.small` does, of int32 code points."""
+
+    def __init__(self):
+        super().__init__()
+        lower = _small_letters()
+        self.lower = table(list(lower), list(lower.values()), tf.int32, 0)
+
+    def __call__(self, points: tf.Tensor) -> tf.Tensor:
+        low = self.lower.lookup(points)
+        return tf.where(low > 0, low, points)
 
 
 class SentenceGraph(tf.Module):
@@ -21,15 +35,10 @@ class SentenceGraph(tf.Module):
     def __init__(self, preprocessor: SentencePreprocessor):
         super().__init__()
         self.cased_letters = preprocessor.cased_letters
-        lower = {
-            point: ord(low)
-            for point in range(sys.maxunicode + 1)
-            if len(low := chr(point).lower()) == 1 and ord(low) != point
-        }
-        self.lower = _table(list(lower), list(lower.values()), tf.int32, 0)
+        self.small = SmallLetters()
         words = preprocessor.vocabulary
         # A table cannot be empty.
-        self.numbers = _table(
+        self.numbers = table(
             [*words, "\n"], [*range(UNKNOWN + 1, UNKNOWN + 1 + len(words)), UNKNOWN], tf.string, 1
         )
 
@@ -47,8 +56,7 @@ class SentenceGraph(tf.Module):
         points = tf.strings.unicode_decode(words, "UTF-8")
         digits = tf.logical_and(points.flat_values >= ord("0"), points.flat_values <= ord("9"))
         cased = tf.where(digits, ord("0"), points.flat_values)
-        small = self.lower.lookup(cased)
-        small = tf.where(small > 0, small, cased)
+        small = self.small(cased)
         known = tf.strings.unicode_encode(points.with_flat_values(small), "UTF-8")
         numbers = known.with_flat_values(self.numbers.lookup(known.flat_values))
         letters = points.with_flat_values(cased if self.cased_letters else small)
@@ -65,7 +73,17 @@ class SentenceGraph(tf.Module):
         return inputs, tf.pad(words.to_tensor(""), none[:2], constant_values="")
 
 
-def _table(keys, values, key_type, default):
+def table(keys, values, key_type, default):
     """Returns a table of int32 values that a SavedModel can hold."""
     initializer = tf.lookup.KeyValueTensorInitializer(keys, values, key_type, tf.int32)
     return tf.lookup.StaticHashTable(initializer, default)
+
+
+@cache
+def _small_letters() -> dict[int, int]:
+    """Returns the code point of the small letter of every code point that has another."""
+    return {
+        point: ord(low)
+        for point in range(sys.maxunicode + 1)
+        if len(low := chr(point).lower()) == 1 and ord(low) != point
+    }
