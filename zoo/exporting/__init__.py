@@ -20,8 +20,10 @@ from PIL import Image
 from zoo import checkpoint, hub, loading
 from zoo.errors import IntegrityError, unknown_name
 from zoo.exporting import graphs, saved_model
+from zoo.pipelines import pipeline
 from zoo.pipelines.base import softmax
 from zoo.preprocessing.sentence import LETTERS, SentencePreprocessor
+from zoo.preprocessing.sequence import TextPreprocessor
 
 # A format is the module of its name: `write(model, folder)`, and `reader(folder)` to try it.
 FORMATS = ("saved_model", "onnx", "litert")
@@ -52,8 +54,17 @@ def export(
       returns `tokens`, their words, and `tags`, string `(batch, words)` both, "" after a text's
       last word, and `scores`, float32, the probability of each tag; with intents also `intents`,
       string `(batch,)`, "" for a text without words, and `intent_scores`.
-    - `predict` of both takes what `zoo.preprocessor(…).encode` returns, and returns the model's
-      outputs, float32: `logits` of an image classifier, else `labels` and perhaps `intents`, and
+    - `serving_default` of a text classifier takes `texts` and returns `probabilities` and `labels`
+      as that of an image classifier does, "" for a text without words.
+    - `serving_default` of an encoder-decoder takes `texts` and returns, of a beam search of width
+      5, `outputs`, string `(batch,)`, their `log_probs` and `scores`, float32 `(batch,)`; and all
+      five as `alternatives`, `alternative_log_probs` and `alternative_scores` `(batch, 5)`, the
+      best first. What is written for pictures has the same outputs, for `pixels`, or in
+      `serving_images` for `image_bytes`.
+    - `serving_default` of a language model takes `texts` and `temperature`, a float32, and returns
+      200 symbols that are drawn to follow each, `outputs`, and their `log_probs`.
+    - `predict` of all takes what `zoo.preprocessor(…).encode` returns, and returns the model's
+      outputs, float32: `logits`, or of a labeller of words `labels` and perhaps `intents`, and
       besides them `tag_ids`, int32 `(batch, words)`, numbers of the tags, and their `scores`.
 
     `"onnx"` and `"litert"` are `path/model.onnx` and `path/model.tflite`: `predict` alone, the
@@ -173,16 +184,27 @@ def _check(model: keras.Model, format: str, folder: Path) -> None:
     if format == "saved_model":
         for name, raw, encoded in _raw_examples(preprocessor):
             found = saved_model.reader(folder, name)(raw)
-            _compare(found, _answer(preprocessor, encoded, expected_of(encoded)), name)
+            if isinstance(preprocessor, TextPreprocessor):
+                expected = _written(model, raw, encoded)
+            else:
+                expected = _answer(preprocessor, encoded, expected_of(encoded))
+            _compare(found, expected, name)
 
 
 def _raw_examples(preprocessor: Any) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Yields a signature's name, raw input for it, and the same encoded."""
+    """Yields a signature's name, raw input for it, and the same encoded, or for a pipeline."""
     if isinstance(preprocessor, SentencePreprocessor):
         texts = [*preprocessor.example_texts(), ""]
         yield "serving_default", {"texts": texts}, preprocessor.encode(texts)
         return
-    pixels = preprocessor.example()
+    if isinstance(preprocessor, TextPreprocessor) and preprocessor.kind != "caption":
+        texts = [*preprocessor.example_texts(), ""]
+        # Only what is likeliest is the same each time.
+        drawn = {"temperature": 0.0} if preprocessor.kind == "text" else {}
+        yield "serving_default", {"texts": texts, **drawn}, texts
+        return
+    captions = preprocessor.kind == "caption"
+    pixels = (preprocessor.pictures if captions else preprocessor).example()
     yield "serving_default", {"pixels": pixels}, pixels
     files = [BytesIO() for _ in pixels]
     for file, picture in zip(files, pixels, strict=True):
@@ -190,11 +212,22 @@ def _raw_examples(preprocessor: Any) -> Iterator[tuple[str, dict[str, Any], Any]
     yield "serving_images", {"image_bytes": [file.getvalue() for file in files]}, pixels
 
 
+def _written(model: keras.Model, raw: dict[str, Any], inputs: Any) -> dict[str, Any]:
+    """Returns what a signature that writes should make of the inputs of a pipeline."""
+    options = {"temperature": raw["temperature"]} if "temperature" in raw else {}
+    answers = pipeline(model)(inputs, **options)
+    names = {"outputs": "output", "log_probs": "log_prob"}
+    return {name: [answer[one] for answer in answers] for name, one in names.items()}
+
+
 def _answer(preprocessor: Any, encoded: Any, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns what a signature that takes raw input should make of the outputs of `core`."""
     if "logits" in outputs:
         probabilities = softmax(outputs["logits"])
-        return {"probabilities": probabilities, "labels": preprocessor.decode(probabilities)}
+        labels = preprocessor.decode(probabilities)
+        if isinstance(encoded, dict):
+            labels = np.where((encoded["words"] > 0).any(axis=1), labels, "")
+        return {"probabilities": probabilities, "labels": labels}
     is_word = encoded["words"] > 0
     answer = {
         "tags": np.where(is_word, np.take(preprocessor.labels, outputs["tag_ids"]), ""),

@@ -10,6 +10,11 @@ from zoo import loading
 from zoo.layers.decoding import best_labels
 from zoo.preprocessing.image import ImagePreprocessor
 from zoo.preprocessing.sentence import SentencePreprocessor
+from zoo.preprocessing.sequence import (
+    CaptionPreprocessor,
+    SequencePreprocessor,
+    TextPreprocessor,
+)
 
 
 def named(model: keras.Model, encoded: Any) -> dict[str, Any]:
@@ -65,21 +70,30 @@ def raw_endpoints(
     """Returns the name of each signature that takes raw input, its function and its inputs.
 
     Args:
-        model: a classifier of pictures or a labeller of words.
+        model: of the zoo.
         outputs_of: `core` of it.
         track: called with what holds the tables of a function.
 
     Raises:
         ValueError: if the model's preprocessor is none of the zoo's.
     """
+    from zoo.exporting import writing
+
     preprocessor = loading.preprocessor(model)
     if isinstance(preprocessor, ImagePreprocessor):
         return _picture_endpoints(preprocessor, outputs_of)
+    if isinstance(preprocessor, SequencePreprocessor):
+        return writing.sequence_endpoints(model, preprocessor, track)
+    if isinstance(preprocessor, CaptionPreprocessor):
+        of_files = _reader(preprocessor.pictures)
+        return writing.caption_endpoints(model, preprocessor, of_files, track)
+    if isinstance(preprocessor, TextPreprocessor):
+        return writing.language_endpoints(model, preprocessor, track)
     if isinstance(preprocessor, SentencePreprocessor):
         names = [x.name for x in model.inputs]
         return _sentence_endpoints(preprocessor, names, outputs_of, track)
     raise ValueError(
-        f"raw input of {type(preprocessor).__name__} has no graph; pictures and sentences have one"
+        f"raw input of {type(preprocessor).__name__} has no graph; pictures and texts have one"
     )
 
 
@@ -89,7 +103,7 @@ def _picture_endpoints(
     import tensorflow as tf
 
     labels = tf.constant(preprocessor.labels)
-    height, width, *channels = preprocessor.shape
+    of_files = _reader(preprocessor)
 
     def classify(pixels):
         logits = outputs_of(pixels)["logits"]
@@ -97,6 +111,24 @@ def _picture_endpoints(
             "probabilities": tf.nn.softmax(logits),
             "labels": tf.gather(labels, tf.argmax(logits, axis=-1)),
         }
+
+    return {
+        "serving_default": (
+            classify,
+            [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")],
+        ),
+        "serving_images": (
+            lambda image_bytes: classify(of_files(image_bytes)),
+            [tf.TensorSpec((None,), tf.string, name="image_bytes")],
+        ),
+    }
+
+
+def _reader(preprocessor: ImagePreprocessor) -> Callable[[Any], Any]:
+    """Returns a function from image files, strings `(batch,)`, to the pictures a model takes."""
+    import tensorflow as tf
+
+    height, width, *channels = preprocessor.shape
 
     def read(encoded):
         """One file, as Pillow would read it."""
@@ -109,17 +141,8 @@ def _picture_endpoints(
         pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
         return tf.reshape(pixels, preprocessor.shape)
 
-    def classify_files(image_bytes):
-        spec = tf.TensorSpec(preprocessor.shape, tf.uint8)
-        return classify(tf.map_fn(read, image_bytes, fn_output_signature=spec))
-
-    return {
-        "serving_default": (
-            classify,
-            [tf.TensorSpec((None, *preprocessor.shape), tf.uint8, name="pixels")],
-        ),
-        "serving_images": (classify_files, [tf.TensorSpec((None,), tf.string, name="image_bytes")]),
-    }
+    spec = tf.TensorSpec(preprocessor.shape, tf.uint8)
+    return lambda files: tf.map_fn(read, files, fn_output_signature=spec)
 
 
 def _sentence_endpoints(
@@ -134,15 +157,21 @@ def _sentence_endpoints(
 
     encode = SentenceGraph(preprocessor)
     track(encode)
-    tags, intents = tf.constant(preprocessor.labels), tf.constant(preprocessor.intents, tf.string)
+    labels, intents = tf.constant(preprocessor.labels), tf.constant(preprocessor.intents, tf.string)
 
     def label(texts):
         inputs, tokens = encode(texts)
         outputs = outputs_of(*(inputs[name] for name in names))
         is_word = tokens != ""
+        if "logits" in outputs:
+            best = tf.gather(labels, tf.argmax(outputs["logits"], axis=-1))
+            return {
+                "probabilities": tf.nn.softmax(outputs["logits"]),
+                "labels": tf.where(tf.reduce_any(is_word, axis=-1), best, ""),
+            }
         found = {
             "tokens": tokens,
-            "tags": tf.where(is_word, tf.gather(tags, outputs["tag_ids"]), ""),
+            "tags": tf.where(is_word, tf.gather(labels, outputs["tag_ids"]), ""),
             "scores": tf.where(is_word, outputs["scores"], 0.0),
         }
         if "intents" in outputs:

@@ -362,6 +362,12 @@ class LanguagePipeline(Pipeline):
             score = log_prob / length
             yield {"text": text, **_output(self.preprocessor.target, row, log_prob, score)}
 
+    def _drawing(
+        self, max_length: int, top_k: int | None
+    ) -> tuple[Callable[[Any], Any], keras.random.SeedGenerator]:
+        draw, generator = drawing(self.model, max_length, top_k)
+        return compiled(draw), generator
+
     def log_prob(self, text: str) -> float:
         """Returns the natural logarithm of the probability of a text, however long it is.
 
@@ -383,15 +389,17 @@ class LanguagePipeline(Pipeline):
             total += float(found["log_probs"].sum(dtype=np.float64))
         return total
 
-    def _drawing(
-        self, max_length: int, top_k: int | None
-    ) -> tuple[Callable[[Any], Any], keras.random.SeedGenerator]:
-        layer = Draw(Decoder.of(self.model), max_length, top_k)
-        inputs = {
-            "prompt": keras.Input((None,), dtype="int32", name="prompt"),
-            "temperature": keras.Input((1,), name="temperature"),
-        }
-        return compiled(keras.Model(inputs, layer(**inputs))), layer.seed_generator
+
+def drawing(
+    model: keras.Model, max_length: int, top_k: int | None = None
+) -> tuple[keras.Model, keras.random.SeedGenerator]:
+    """Returns a model from `prompt` and `temperature` to what `Draw` draws, and its generator."""
+    layer = Draw(Decoder.of(model), max_length, top_k)
+    inputs = {
+        "prompt": keras.Input((None,), dtype="int32", name="prompt"),
+        "temperature": keras.Input((1,), name="temperature"),
+    }
+    return keras.Model(inputs, layer(**inputs)), layer.seed_generator
 
 
 def _likelihood(model: keras.Model) -> keras.Model:
