@@ -111,7 +111,7 @@ def load(
 
     Raises:
         ValueError: if the name is not known (the nearest are listed), or an override changes the
-            shape of anything but a head, or a vocabulary.
+            shape of anything but a head, or the vocabulary of what is read.
         TypeError: if the builder does not have an argument.
         IntegrityError: if a file is not the one that was published.
         UntrustedError: if a foreign folder or URL comes with neither `sha256` nor `trust`.
