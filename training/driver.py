@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import zoo
 from training import captions, glove, pairs, pictures, sentences, texts
 from training.recipe import Recipe
 from training.state import TrainingState
+from training.training_set import TrainingSet
 from zoo import registry, scores
 from zoo.loading import rounded
 from zoo.verification import evaluate
@@ -34,13 +36,14 @@ LICENCES = {
 }
 
 
-TRAINING_SETS = {
+TRAINING_SETS: dict[str, Callable[..., TrainingSet]] = {
     "image-classification": pictures.training_set,
     "image-to-sequence": captions.training_set,
     "language-modelling": texts.training_set,
     "sequence-to-sequence": pairs.training_set,
     "slot-filling": sentences.training_set,
     "tagging": sentences.training_set,
+    "text-classification": sentences.whole_training_set,
 }
 
 
@@ -142,6 +145,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
 
     chosen = state.history[state.best_epoch]
     test = zoo.data.load(recipe.dataset, recipe.test)
+    metrics = evaluate(model, test)
     card = {
         "summary": recipe.summary,
         "dataset": {
@@ -151,7 +155,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             "validation_split": recipe.validation,
             "test_split": recipe.test,
         },
-        "metrics": evaluate(model, test),
+        "metrics": metrics,
         "validation_metrics": {
             key.removeprefix("val_"): round(value, 6)
             for key, value in chosen.items()
@@ -166,7 +170,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "citation": recipe.citation,
         "licence": "Apache-2.0",
     }
-    if signature := scores.signature(card["metrics"]):
+    if signature := scores.signature(metrics):
         card["scorer"] = signature
     # Of sentences no test example is kept: the licences of the corpora forbid it.
     golden_input = test[0][:16] if builder.task == "image-classification" else None

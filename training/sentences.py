@@ -4,13 +4,14 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from training import glove
 from training.recipe import Recipe
 from training.training_set import TrainingSet
-from zoo import registry
+from zoo import data, registry
 from zoo.preprocessing import Preprocessor
 from zoo.preprocessing.sentence import vocabulary_of
 
@@ -44,6 +45,31 @@ def training_set(
         )
 
     return TrainingSet(of_data, len(sentences), of_model)
+
+
+def whole_training_set(
+    recipe: Recipe, sentences: list[list[str]], targets: dict[str, Any]
+) -> TrainingSet:
+    """Returns sentences and a label for each as a recipe is trained on them."""
+    vocabulary = vocabulary_of(sentences)
+    if recipe.glove:
+        vocabulary = glove.vocabulary(vocabulary, recipe.glove)
+    found = {"labels": data.labels(recipe.dataset), "vocabulary": vocabulary}
+    lengths = [len(words) for words in sentences]
+
+    def of_model(
+        preprocessor: Preprocessor, *, batch_size: int, seed: int, first_epoch: int, epochs: int
+    ) -> tf.data.Dataset:
+        def generate() -> Iterator[Any]:
+            for epoch in range(first_epoch, epochs):
+                rng = np.random.default_rng([seed, epoch])
+                for rows in rows_of_similar_length(lengths, batch_size, rng):
+                    labels = [targets["labels"][row] for row in rows]
+                    yield preprocessor.encode([sentences[row] for row in rows], labels)
+
+        return _dataset(generate, batch_size)
+
+    return TrainingSet(found, len(sentences), of_model)
 
 
 def arguments(sentences: list[list[str]], targets: dict[str, Any]) -> dict[str, list[str]]:
@@ -97,16 +123,19 @@ def batches(
                     wanted["intents"] = [targets["intents"][row] for row in rows]
                 yield preprocessor.encode([examples[row][0] for row in rows], wanted)
 
-    def signature(arrays: dict[str, np.ndarray]) -> dict[str, tf.TensorSpec]:
-        return {
-            name: tf.TensorSpec((batch_size, *[None] * (array.ndim - 1)), array.dtype)
-            for name, array in arrays.items()
-        }
+    return _dataset(generate, batch_size)
 
-    inputs, labels = next(generate())
-    return tf.data.Dataset.from_generator(
-        generate, output_signature=(signature(inputs), signature(labels))
-    ).prefetch(tf.data.AUTOTUNE)
+
+def _dataset(generate: Callable[[], Iterator[Any]], batch_size: int) -> tf.data.Dataset:
+    """Returns the batches that a generator yields, of the shapes that its first one has."""
+
+    def spec(array: np.ndarray) -> tf.TensorSpec:
+        return tf.TensorSpec((batch_size, *[None] * (array.ndim - 1)), array.dtype)
+
+    signature = keras.tree.map_structure(spec, next(generate()))
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(
+        tf.data.AUTOTUNE
+    )
 
 
 def rows_of_similar_length(

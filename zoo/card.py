@@ -96,8 +96,8 @@ class TaggingMetrics(TypedDict):
     recall: NotRequired[float]
 
 
-class CaptionMetrics(TypedDict):
-    """Of what is written for a picture: the share that is right, letter by letter."""
+class AccuracyMetrics(TypedDict):
+    """The share that is right: of the labels of texts, or of what is written for pictures."""
 
     accuracy: float
 
@@ -122,11 +122,12 @@ _LARGEST = {"bleu": 100, "chrf": 100, "loss": math.inf, "nats": math.inf, "per":
 
 METRICS: dict[str, Any] = {
     "image-classification": ClassificationMetrics,
-    "image-to-sequence": CaptionMetrics,
+    "image-to-sequence": AccuracyMetrics,
     "language-modelling": LanguageMetrics,
     "sequence-to-sequence": SequenceMetrics,
     "slot-filling": SlotFillingMetrics,
     "tagging": TaggingMetrics,
+    "text-classification": AccuracyMetrics,
 }
 
 

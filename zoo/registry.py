@@ -16,6 +16,7 @@ _BUILTIN = {
     "highway_classifier": "zoo.models.highway_classifier",
     "language_model": "zoo.models.language_model",
     "mlp_classifier": "zoo.models.mlp_classifier",
+    "sequence_classifier": "zoo.models.sequence_classifier",
     "slot_filler": "zoo.models.slot_filler",
     "tagger": "zoo.models.tagger",
     "vector_to_sequence": "zoo.models.vector_to_sequence",

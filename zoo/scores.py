@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.pipelines.base import Pipeline
-from zoo.pipelines.sentence import TaggingPipeline
+from zoo.pipelines.sentence import TaggingPipeline, TextClassificationPipeline
 from zoo.pipelines.writing import CaptionPipeline, LanguagePipeline, SequencePipeline
 from zoo.preprocessing.pieces import SPACE
 
@@ -49,6 +49,16 @@ def tagging(
     accuracy = {"accuracy": float(np.mean([a == b for a, b in pairs]))}
     in_chunks = any(label.startswith("B-") for row in targets["labels"] for label in row)
     return (chunk_scores(targets["labels"], found) if in_chunks else {}) | accuracy
+
+
+def text_classification(
+    classify: TextClassificationPipeline, sentences: list[list[str]], targets: dict[str, Any]
+) -> dict[str, float]:
+    """Returns the share of sentences whose likeliest label is the true one."""
+    found = [answer["label"] for answer in classify(words=sentences)]
+    return {
+        "accuracy": float(np.mean([a == b for a, b in zip(found, targets["labels"], strict=True)]))
+    }
 
 
 def chunk_scores(true: list[list[str]], found: list[list[str]]) -> dict[str, float]:
@@ -149,4 +159,5 @@ OF_TASK: dict[str, Callable[..., dict[str, float]]] = {
     "sequence-to-sequence": sequence_to_sequence,
     "slot-filling": slot_filling,
     "tagging": tagging,
+    "text-classification": text_classification,
 }

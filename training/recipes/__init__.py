@@ -1,13 +1,22 @@
 """One short recipe a checkpoint, found by the checkpoint's name."""
 
 from training.recipe import Recipe
-from training.recipes import cnn_mnist, highway_mnist, mlp_mnist, slot_filling, tagging, writing
+from training.recipes import (
+    cnn_mnist,
+    highway_mnist,
+    mlp_mnist,
+    sentiment,
+    slot_filling,
+    tagging,
+    writing,
+)
 from zoo.errors import unknown_name
 
 RECIPES = (
     highway_mnist.RECIPES
     | mlp_mnist.RECIPES
     | cnn_mnist.RECIPES
+    | sentiment.RECIPES
     | slot_filling.RECIPES
     | tagging.RECIPES
     | writing.RECIPES

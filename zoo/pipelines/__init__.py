@@ -7,7 +7,7 @@ from zoo import loading, registry
 from zoo.errors import unknown_name
 from zoo.pipelines.base import Pipeline
 from zoo.pipelines.image import ImageClassificationPipeline
-from zoo.pipelines.sentence import SlotFillingPipeline, TaggingPipeline
+from zoo.pipelines.sentence import SlotFillingPipeline, TaggingPipeline, TextClassificationPipeline
 from zoo.pipelines.writing import CaptionPipeline, LanguagePipeline, SequencePipeline
 
 _PIPELINES: dict[str, Callable[..., Pipeline]] = {
@@ -17,6 +17,7 @@ _PIPELINES: dict[str, Callable[..., Pipeline]] = {
     "sequence-to-sequence": SequencePipeline,
     "slot-filling": SlotFillingPipeline,
     "tagging": TaggingPipeline,
+    "text-classification": TextClassificationPipeline,
 }
 
 

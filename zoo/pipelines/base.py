@@ -101,6 +101,28 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+def classified(logits: np.ndarray, labels: list[str], top_k: int | None) -> dict[str, Any]:
+    """Returns label, score and probabilities of one row of logits.
+
+    The probabilities are in the order of the labels, or with `top_k` those of the likeliest, the
+    likeliest first.
+    """
+    row = softmax(logits)
+    best = int(np.argmax(row))
+    kept = range(len(labels)) if top_k is None else np.argsort(-row, kind="stable")[:top_k]
+    return {
+        "label": labels[best],
+        "score": float(row[best]),
+        "probabilities": {labels[i]: float(row[i]) for i in kept},
+    }
+
+
+def check_top_k(top_k: int | None, labels: list[str]) -> None:
+    """Raises a ValueError if `top_k` is no number of labels."""
+    if top_k is not None and not (isinstance(top_k, int) and 1 <= top_k <= len(labels)):
+        raise ValueError(f"top_k must be from 1 to {len(labels)}, got {top_k!r}")
+
+
 def _batches(inputs: Iterable[Any], size: int) -> Iterator[Any]:
     """Cuts `inputs` into batches; slices of an array stay arrays."""
     if isinstance(inputs, np.ndarray):

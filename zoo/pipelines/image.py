@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.pipelines.base import Pipeline, softmax
+from zoo.pipelines.base import Pipeline, check_top_k, classified
 
 
 class ImageClassificationPipeline(Pipeline):
@@ -17,23 +17,14 @@ class ImageClassificationPipeline(Pipeline):
     """
 
     def check_options(self, top_k: int | None = None) -> None:
-        classes = len(self.preprocessor.labels)
-        if top_k is not None and not (isinstance(top_k, int) and 1 <= top_k <= classes):
-            raise ValueError(f"top_k must be from 1 to {classes}, got {top_k!r}")
+        check_top_k(top_k, self.preprocessor.labels)
 
     def is_single(self, inputs: Any) -> bool:
         return is_one_picture(inputs, self.preprocessor.shape)
 
     def answers(self, batch: Any, top_k: int | None = None) -> Iterator[dict[str, Any]]:
-        labels = self.preprocessor.labels
-        for row in softmax(self._predict(self.preprocessor.encode(batch))):
-            best = int(np.argmax(row))
-            kept = range(len(labels)) if top_k is None else np.argsort(-row, kind="stable")[:top_k]
-            yield {
-                "label": labels[best],
-                "score": float(row[best]),
-                "probabilities": {labels[i]: float(row[i]) for i in kept},
-            }
+        for logits in self._predict(self.preprocessor.encode(batch)):
+            yield classified(logits, self.preprocessor.labels, top_k)
 
 
 def is_one_picture(inputs: Any, shape: tuple[int, ...]) -> bool:

@@ -1,6 +1,6 @@
-"""Sentences to a label for every word."""
+"""Sentences to a label for every word, or for the whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from zoo.layers.decoding import best_labels
-from zoo.pipelines.base import Pipeline, of_similar_length, softmax
+from zoo.pipelines.base import Pipeline, check_top_k, classified, of_similar_length, softmax
 from zoo.preprocessing.sentence import Token, tokens_of
 
 
@@ -51,12 +51,14 @@ class _BestLabels(keras.layers.Layer):
         return best_labels(outputs, self.labels)
 
 
-class TaggingPipeline(Pipeline):
-    """Sentences to `{"text": …, "tokens": [{"text", "start", "end", "tag", "score"}, …], "tags"}`.
+class SentencePipeline(Pipeline):
+    """A pipeline of sentences, texts or lists of words: a text is split on white space.
 
-    A text is split on white space. `start` and `end` count the code points of the text as it was
-    given; `score` is the probability of the tag. However long a sentence is, all of it is read.
+    However long a sentence is, all of it is read.
     """
+
+    # Returns the answer to one sentence, of its rows of the outputs, with the options of the task.
+    answer: Callable[..., dict[str, Any]]
 
     def __call__(
         self, inputs: Any = None, *, words: Any = None, batch_size: int = 128, **options: Any
@@ -83,25 +85,55 @@ class TaggingPipeline(Pipeline):
             sentences = _sentences("words", words, Sentence.of_words, single)
         return super().__call__(sentences, batch_size=batch_size, **options)
 
-    def outputs_of(self, model: keras.Model) -> Any:
-        labels, scores = _BestLabels(self.preprocessor.labels)(model.output["labels"])
-        return model.output | {"labels": labels, "scores": scores}
-
     def is_single(self, inputs: Any) -> bool:
         return isinstance(inputs, Sentence)
 
-    def answers(self, batch: Sequence[Sentence]) -> Iterator[dict[str, Any]]:
+    def answers(self, batch: Sequence[Sentence], **options: Any) -> Iterator[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(batch)
         for rows in of_similar_length([len(sentence.tokens) for sentence in batch]):
             words = [[token.text for token in batch[row].tokens] for row in rows]
             outputs = self._predict(self.preprocessor.encode(words))
             for i, row in enumerate(rows):
                 found = {name: output[i] for name, output in outputs.items()}
-                answers[row] = self.answer(batch[row], found)
+                answers[row] = self.answer(batch[row], found, **options)
         yield from answers
 
+
+class TextClassificationPipeline(SentencePipeline):
+    """Sentences to `{"text": …, "label": "positive", "score": 0.7, "probabilities": {…}}`.
+
+    `probabilities` is in the order of the labels; with `top_k=k` it holds the k likeliest,
+    likeliest first. A sentence without words has the label and the score None, and no
+    probabilities.
+    """
+
+    def outputs_of(self, model: keras.Model) -> Any:
+        return {"logits": model.output}
+
+    def check_options(self, top_k: int | None = None) -> None:
+        check_top_k(top_k, self.preprocessor.labels)
+
+    def answer(
+        self, sentence: Sentence, found: dict[str, np.ndarray], top_k: int | None = None
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = {"label": None, "score": None, "probabilities": {}}
+        if sentence.tokens:
+            answer = classified(found["logits"], self.preprocessor.labels, top_k)
+        return {"text": sentence.text, **answer}
+
+
+class TaggingPipeline(SentencePipeline):
+    """Sentences to `{"text": …, "tokens": [{"text", "start", "end", "tag", "score"}, …], "tags"}`.
+
+    `start` and `end` count the code points of the text as it was given; `score` is the probability
+    of the tag.
+    """
+
+    def outputs_of(self, model: keras.Model) -> Any:
+        labels, scores = _BestLabels(self.preprocessor.labels)(model.output["labels"])
+        return model.output | {"labels": labels, "scores": scores}
+
     def answer(self, sentence: Sentence, found: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Returns the answer to one sentence, of its rows of the outputs."""
         count = len(sentence.tokens)
         tags = [self.preprocessor.labels[i] for i in found["labels"][:count]]
         scores = found["scores"][:count].tolist()

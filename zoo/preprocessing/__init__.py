@@ -35,7 +35,7 @@ def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocess
         ValueError: if the config names no preprocessor of the zoo.
     """
     from zoo.preprocessing.image import ImagePreprocessor
-    from zoo.preprocessing.sentence import SentencePreprocessor
+    from zoo.preprocessing.sentence import SentencePreprocessor, WholeSentencePreprocessor
     from zoo.preprocessing.sequence import (
         CaptionPreprocessor,
         SequencePreprocessor,
@@ -48,6 +48,7 @@ def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocess
         "text": (TextPreprocessor, ("target_vocabulary",)),
         "sequence": (SequencePreprocessor, ("target_vocabulary", "source_vocabulary")),
         "sentence": (SentencePreprocessor, ("labels", "vocabulary", "intents")),
+        "whole-sentence": (WholeSentencePreprocessor, ("labels", "vocabulary")),
     }
     config = dict(config)
     kind = config.pop("kind", None)

@@ -67,6 +67,8 @@ class SentencePreprocessor:
             or is not normalised.
     """
 
+    kind = "sentence"
+
     def __init__(
         self,
         labels: Sequence[str],
@@ -88,14 +90,16 @@ class SentencePreprocessor:
         self._numbers = {word: i for i, word in enumerate(self.vocabulary, UNKNOWN + 1)}
         self._read = lru_cache(maxsize=100_000)(self._read_word)
 
-    def encode(self, raw: Any, labels: Mapping[str, Any] | None = None) -> Any:
+    def encode(self, raw: Any, labels: Any = None) -> Any:
         """Returns what a model of sentences takes.
 
         Args:
             raw: a text, a list of texts, or a list of lists of words. A `tf.data.Dataset` of texts
                 is encoded element by element, for `padded_batch`.
             labels: with `"labels"`, a label (or its number) for every word of every sentence, and
-                `"intents"`, one a sentence, if the model has intents.
+                `"intents"`, one a sentence, if the model has intents. Of a model that labels
+                sentences as a whole, a label (or its number) for each, which become int32
+                `(batch,)`.
 
         Returns:
             A dict of `words`, int32 `(batch, time)`: 0 after a sentence's last word, 1 for a word
@@ -125,7 +129,7 @@ class SentencePreprocessor:
         inputs = {"words": words, "characters": characters}
         return inputs if labels is None else (inputs, self._targets(sentences, labels, longest))
 
-    def decode(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    def decode(self, outputs: Any) -> Any:
         """Returns the likeliest label of every word, and the likeliest intents.
 
         Args:
@@ -171,7 +175,7 @@ class SentencePreprocessor:
         return [self._words(sentence) for sentence in raw]
 
     def get_config(self) -> dict[str, Any]:
-        return {"kind": "sentence", "cased_letters": self.cased_letters}
+        return {"kind": self.kind, "cased_letters": self.cased_letters}
 
     def _encode_dataset(self, dataset: Any) -> Any:
         from zoo.preprocessing.sentence_graph import SentenceGraph
@@ -199,9 +203,7 @@ class SentencePreprocessor:
         letters = _DIGIT.sub("0", word) if self.cased_letters else known
         return self._numbers.get(known, UNKNOWN), [ord(letter) for letter in letters[:LETTERS]]
 
-    def _targets(
-        self, sentences: list[list[str]], targets: Mapping[str, Any], longest: int
-    ) -> dict[str, np.ndarray]:
+    def _targets(self, sentences: list[list[str]], targets: Any, longest: int) -> Any:
         expected = {"labels", "intents"} if self.intents else {"labels"}
         if not isinstance(targets, Mapping) or set(targets) != expected:
             raise ValueError(f"labels must be a dict of {sorted(expected)}, got {targets!r}")
@@ -223,6 +225,31 @@ class SentencePreprocessor:
         if len(intents) != len(sentences):
             raise ValueError(f"got {len(intents)} intents for {len(sentences)} sentences")
         return {"labels": ids, "intents": intents}
+
+
+class WholeSentencePreprocessor(SentencePreprocessor):
+    """Encodes sentences for a model that labels each as a whole.
+
+    Args:
+        labels: labels of sentences in the order of the logits.
+        vocabulary, cased_letters: as of `SentencePreprocessor`, and so are the errors.
+    """
+
+    kind = "whole-sentence"
+
+    def __init__(
+        self, labels: Sequence[str], vocabulary: Sequence[str], cased_letters: bool = False
+    ):
+        super().__init__(labels, vocabulary, cased_letters=cased_letters)
+
+    def decode(self, outputs: Any) -> list[str]:
+        """Returns the label with the largest value in each row of logits or probabilities."""
+        return [self.labels[i] for i in np.argmax(np.asarray(outputs), axis=-1)]
+
+    def _targets(self, sentences: list[list[str]], targets: Any, longest: int) -> Any:
+        if isinstance(targets, str | Mapping) or len(targets) != len(sentences):
+            raise ValueError(f"labels must have one for each of {len(sentences)} sentences")
+        return _ids(targets, _numbers(self.labels), "labels")
 
 
 def _numbers(names: list[str]) -> dict[str | int, int]:
