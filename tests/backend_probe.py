@@ -23,6 +23,7 @@ from keras import layers
 import zoo
 from zoo.layers import CRF, Bidirectional, Highway, HighwayStack, Recurrent
 from zoo.layers.crf import log_partition, marginals, negative_log_likelihood, viterbi
+from zoo.layers.search import beam_search, sample
 from zoo.models.classifying import compile_classifier
 
 
@@ -125,6 +126,60 @@ def labeller_outputs():
     return results
 
 
+def search_outputs():
+    """What is searched for and drawn, greedily, with a network of random weights."""
+    rng = np.random.default_rng(31)
+    embeddings, kernel, readout = (
+        keras.ops.convert_to_tensor(rng.normal(size=shape), "float32")
+        for shape in ((6, 4), (4, 4), (4, 6))
+    )
+    states = [keras.ops.convert_to_tensor(rng.normal(size=(3, 4)), "float32")]
+
+    def step(symbols, states):
+        h = keras.ops.take(embeddings, symbols, axis=0) + keras.ops.matmul(states[0], kernel)
+        h = keras.ops.tanh(h)
+        return keras.ops.matmul(h, 2 * readout), [h]
+
+    found = beam_search(step, states, batch_size=3, beam=4, max_length=6)
+    wide = beam_search(step, states, batch_size=3, beam=10, max_length=2)
+    first = np.full(3, 2, np.int32)
+    drawn = [
+        sample(step, states, batch_size=3, first=first, max_length=6, **options)
+        for options in ({"temperature": 0.0}, {"top_k": 1, "seed": 1})
+    ]
+    results = {"beam": found, "wide": wide, "greedy": drawn[0], "the likeliest": drawn[1]}
+    return {
+        f"{key} {i}": value(part) for key, parts in results.items() for i, part in enumerate(parts)
+    }
+
+
+def writer_outputs():
+    """Logits of texts that are given, and what the pipelines write, the language model greedily."""
+    results = {}
+    sizes = {"target_vocabulary": [*"abcdef "], "cell": "gru", "units": 4, "embedding_units": 4}
+    for name, model, texts, options in (
+        (
+            "translator",
+            zoo.build("encoder_decoder", source_vocabulary=[*"xyz"], attention="additive", **sizes),
+            ["xyzzy", "", "z"],
+            {"beam": 3, "n_best": 3},
+        ),
+        ("text", zoo.build("language_model", **sizes), ["abc", ""], {"temperature": 0.0}),
+    ):
+        # Weights so large that nothing is nearly as likely as something else.
+        for variable in randomize(model, seed=6).weights:
+            variable.assign(2 * variable)
+        inputs, _ = zoo.preprocessor(model).encode(texts, ["fade", "a cab", ""][: len(texts)])
+        results[f"{name} logits"] = value(model(inputs, training=False))
+        answers = zoo.pipeline(model)(texts, max_length=8, **options)
+        written = [one for answer in answers for one in answer.get("alternatives", [answer])]
+        results[f"{name} log_probs"] = np.array([one["log_prob"] for one in written])
+        results[f"{name} outputs"] = np.array(
+            [[ord(letter) for letter in one["output"].ljust(8)] for one in written]
+        )
+    return results
+
+
 def moves_of(model, x, y):
     """How far a step of plain gradient descent moves each weight, which shows its gradient."""
     before = [np.array(value(variable)) for variable in model.weights]
@@ -185,6 +240,8 @@ def main(folder, sha256):
         recurrent_outputs,
         crf_outputs,
         labeller_outputs,
+        search_outputs,
+        writer_outputs,
         moves_of_one_step,
         moves_of_a_recurrent_step,
         moves_of_a_crf_step,

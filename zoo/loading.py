@@ -111,7 +111,7 @@ def load(
 
     Raises:
         ValueError: if the name is not known (the nearest are listed), or an override changes the
-            shape of anything but a head, or a vocabulary.
+            shape of anything but a head, or the vocabulary of what is read.
         TypeError: if the builder does not have an argument.
         IntegrityError: if a file is not the one that was published.
         UntrustedError: if a foreign folder or URL comes with neither `sha256` nor `trust`.
@@ -129,13 +129,18 @@ def load(
         encoding = found.config["preprocessing"]
         weights = found.weights
     entry = registry.builder(name)
-    if fixed := sorted(overrides.keys() & set(entry.assets)):
+    if fixed := sorted(overrides.keys() & set(entry.assets) - set(entry.heads)):
         raise ValueError(f"{fixed[0]} belongs to the weights and cannot be changed")
     new = entry.arguments(old | entry.with_labels(overrides))
     changed = [layers for head, layers in entry.heads.items() if old[head] != new[head]]
     new_heads = set(chain.from_iterable(changed))
     kept = {path: value for path, value in weights.items() if path.split("/")[0] not in new_heads}
-    _check_shapes(_shapes_of(entry, new), kept, new_heads)
+    shapes = _shapes_of(entry, new)
+    if not any(new[head] for head in entry.heads):
+        # Features may be of a part of the other layers too: those above them are left out.
+        whole = _shapes_of(entry, new | {head: old[head] for head in entry.heads})
+        kept = {path: value for path, value in kept.items() if path in shapes or path not in whole}
+    _check_shapes(shapes, kept, new_heads)
     model = _assemble(entry, new, encoding, compile=compile)
     for variable in model.weights:
         if variable.path in kept:

@@ -77,6 +77,7 @@ def encoder_decoder(
     """
     embedding_units = positive_integer("embedding_units", embedding_units)
     dropout = fraction("dropout", dropout)
+    scheduled_sampling = fraction("scheduled_sampling", scheduled_sampling)
     source = keras.Input((None,), dtype="int32", name="source")
     target = keras.Input((None,), dtype="int32", name="target")
     decoder = Decoder.new(

@@ -38,7 +38,7 @@ def language_model(
 
     Args:
         target_vocabulary: pieces that texts are made of, as `zoo.preprocessing.pieces.Pieces` takes
-            them.
+            them; one or more, for there are no features below what reads them.
         cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers; with none, a symbol depends on the one before it alone.
@@ -48,13 +48,14 @@ def language_model(
 
     Returns:
         A model from a dict of `target` `(batch, time)`, integers, to the logits of the symbol after
-        each, `(batch, time, symbols)`; without `target_vocabulary` to the outputs of the recurrent
-        layers `(batch, time, units)`.
+        each, `(batch, time, symbols)`.
 
     Raises:
-        ValueError: if there is no such cell, a size is no positive integer, or `dropout` is not at
-            least 0 and less than 1.
+        ValueError: if there is no such cell, `target_vocabulary` is empty, a size is no positive
+            integer, or `dropout` is not at least 0 and less than 1.
     """
+    if not target_vocabulary:
+        raise ValueError("target_vocabulary must hold a piece or more: a language model reads it")
     target = keras.Input((None,), dtype="int32", name="target")
     decoder = Decoder.new(
         len(target_vocabulary) + BOUNDARY + 1,
@@ -65,5 +66,4 @@ def language_model(
         tied=tied,
         dropout=dropout,
     )
-    outputs = decoder(target, []) if target_vocabulary else decoder.walk(target, [])[0]
-    return keras.Model({"target": target}, outputs, name="language_model")
+    return keras.Model({"target": target}, decoder(target, []), name="language_model")

@@ -215,7 +215,8 @@ class Decoder:
         if keys is not None:
             h = ops.concatenate([h, self.attend(h, memory, keys, mask)], axis=-1)
         elif memory is not None:
-            h = ops.concatenate([h, ops.zeros_like(h[..., :1]) + memory], axis=-1)
+            # No sum with zeros: Keras may take the memory of a batch of one for a bias of steps.
+            h = ops.concatenate([h, ops.ones_like(h[..., :1]) * memory], axis=-1)
         x = self._layers["readout_dropout"](self._layers["readout"](h))
         return self._layers["target_embeddings"](x, reverse=True)
 
@@ -277,7 +278,9 @@ class SymbolAccuracy(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.cast(y_true, "int32")
         right = ops.equal(y_true, ops.cast(ops.argmax(y_pred, axis=-1), "int32"))
-        return super().update_state(right, ops.cast(ops.not_equal(y_true, PADDING), "float32"))
+        counted = ops.not_equal(y_true, PADDING)
+        # Flat, or Keras would take the mean of a row first: less, where a batch is of longer texts.
+        return super().update_state(ops.reshape(right, (-1,)), ops.reshape(counted, (-1,)))
 
 
 def compile_writer(model: keras.Model, optimizer: Any = None, metrics: bool = True) -> None:
