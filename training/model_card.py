@@ -28,10 +28,42 @@ tag = zoo.pipeline("{name}")
 answer = tag("{example}")
 print([(token["text"], token["tag"]) for token in answer["tokens"]])
 """
+_USE_CAPTIONS = """\
+import zoo
+
+write = zoo.pipeline("{name}")
+answer = write("{example}")  # uint8 pixels, a batch of them, or an image file
+print(answer["output"], answer["score"])
+"""
+_USE_LANGUAGE = """\
+import zoo
+
+write = zoo.pipeline("{name}")
+answer = write("{example}", max_length=300, temperature=0.8, seed=1)
+print(answer["text"] + answer["output"])
+"""
+_USE_SEQUENCES = """\
+import zoo
+
+write = zoo.pipeline("{name}")
+answer = write("{example}", n_best=3)
+print([(one["output"], one["score"]) for one in answer["alternatives"]])
+"""
+_USE_TEXTS = """\
+import zoo
+
+classify = zoo.pipeline("{name}")
+answer = classify("{example}")
+print(answer["label"], answer["score"])
+"""
 _USE = {
     "image-classification": _USE_PICTURES,
+    "image-to-sequence": _USE_CAPTIONS,
+    "language-modelling": _USE_LANGUAGE,
+    "sequence-to-sequence": _USE_SEQUENCES,
     "slot-filling": _USE_SLOTS,
     "tagging": _USE_TAGS,
+    "text-classification": _USE_TEXTS,
 }
 
 
@@ -43,12 +75,53 @@ class _Data(NamedTuple):
 
 
 _WORDS = ("Words are what white space parts. How well the scores are calibrated was not measured.",)
+_DIGITS = (
+    "It knows single digits, white on black, centred in 28 by 28 pixels. Other pictures are made "
+    "grey and resized, not inverted or centred."
+)
 _DATA = {
+    "cmudict": _Data(
+        "highway",
+        (
+            "It knows how words and names are said in American English, without stress. A word "
+            "that has two ways, as *read* has, comes out in one; others are among the n best.",
+            "It reads the letters a to z, the apostrophe and a few signs; any other letter, an "
+            "accented one too, is unknown, and a space is no end of a word.",
+        ),
+    ),
+    "mnist_spelled": _Data(
+        "digit.png",
+        (_DIGITS, "Every picture gets the name of a digit, or nearly one, a digit or not."),
+    ),
+    "multi30k": _Data(
+        "Two dogs are running through the snow.",
+        (
+            "It knows captions of photographs: people, animals, what they do and wear. Of anything "
+            "else it makes such a caption.",
+            "A character that training has not seen is left out.",
+        ),
+    ),
+    "sst5": _Data(
+        "a gorgeous , witty , seductive movie",
+        (
+            "It knows sentences of film reviews in English, in words as the treebank has them: "
+            "punctuation stands alone.",
+            "Neighbouring steps of the five are often taken for one another, by people too.",
+            *_WORDS,
+        ),
+    ),
+    "tinyshakespeare": _Data(
+        "ROMEO:",
+        (
+            "It knows the letters of Shakespeare's plays as this text has them, 65 characters; any "
+            "other is unknown. What it writes has their look and not their sense.",
+            "A prompt begins anywhere in a play; a text has no end.",
+        ),
+    ),
     "mnist": _Data(
         "digit.png",
         (
-            "It knows single digits, white on black, centred in 28 by 28 pixels. Other pictures "
-            "are made grey and resized, not inverted or centred.",
+            _DIGITS,
             "Every picture gets one of the ten labels, often with a score near 1, a digit or not.",
         ),
     ),
@@ -127,6 +200,8 @@ def render(info: Mapping[str, Any], latency: Mapping[str, str] | None) -> str:
         _results(info),
         f"*Published* is {info['published']['what']}. {info['published']['source']}",
     ]
+    if "scorer" in info:
+        parts.append(f"Scored by sacreBLEU: {info['scorer']}.")
     if latency:
         parts.append(
             f"An answer takes {latency['one_ms']} ms, 32 in one call {latency['batch_ms']} ms: "

@@ -12,6 +12,14 @@ from training.model_card import joined, table
 from zoo import card as cards
 from zoo.checkpoint import MANIFEST, Checkpoint
 
+# The tasks of `docs/sequences.md`.
+OF_SEQUENCES = (
+    "image-to-sequence",
+    "language-modelling",
+    "sequence-to-sequence",
+    "text-classification",
+)
+
 
 def revisions(checkpoints: Path) -> dict[str, list[Path]]:
     """Returns checkpoint name -> the folders of its revisions, oldest first."""
@@ -49,12 +57,16 @@ def generated(root: Path) -> dict[Path, str]:
         home / info["name"] / "README.md": model_card.render(info, took)
         for info, took in zip(infos, measured, strict=True)
     }
-    labelling = root / "docs" / "labelling.md"
+    labelling, sequences = root / "docs" / "labelling.md", root / "docs" / "sequences.md"
     return pages | {
         home / "RESULTS.csv": _as_csv(rows),
         home / "RESULTS.md": _results(infos, rows),
-        root / "README.md": _with_table(root / "README.md", _summary(rows)),
+        root / "README.md": _with_table(root / "README.md", _summary(rows, "checkpoints/")),
         labelling: _with_table(labelling, _labellers(newest)),
+        sequences: _with_table(
+            sequences,
+            _summary([row for row in rows if row["task"] in OF_SEQUENCES], "../checkpoints/"),
+        ),
         root / "tests" / "weights.json": _shapes(newest),
     }
 
@@ -154,12 +166,12 @@ def _named(row: Mapping[str, Any], to: str) -> list[str]:
     ]
 
 
-def _summary(rows: list[dict[str, Any]]) -> str:
-    """Returns the table of the README."""
+def _summary(rows: list[dict[str, Any]], to: str) -> str:
+    """Returns the table of a page from which `to` is where the checkpoints are."""
     header = ["checkpoint", "data", "test", "published", "parameters", "size"]
     shown = [
         [
-            *_named(row, "checkpoints/"),
+            *_named(row, to),
             f"{row['parameters']:,}",
             f"{row['bytes'] / 1e6:.1f} MB",
         ]
