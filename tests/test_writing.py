@@ -95,94 +95,111 @@ def test_steps_give_what_the_walk_over_a_target_does(model):
     start = keras.Model(model.input, start)(inputs, training=False) if start else {}
     memory = start.get("memory")
     sizes = decoder.state_size
-    if memory is None and decoder.recurrent is not None:
-        states = decoder.recurrent.get_initial_state(3)
+    if memory is None:
+        states = decoder.initial_state(3)
     else:
         states = [start[f"bridge_{i}"] for i in range(len(sizes))]
     assert [tuple(state.shape) for state in states] == [(3, size) for size in sizes]
-    keys = decoder.keys(memory)
     mask = inputs["source"] != 0 if "source" in inputs else None
+    read = None if memory is None else decoder.read(memory, mask)
     # Two sequences a row, as in a beam: the other one goes backwards and must not be seen.
     states = [np.stack([state, state], axis=1) for state in states]
     for t in range(inputs["target"].shape[1]):
         last = inputs["target"][:, t]
         symbols = np.stack([last, last[::-1] if t else last], axis=1)
-        h, states = decoder.step(keras.ops.convert_to_tensor(symbols), states)
-        logits = decoder.logits(h, memory, keys, mask)
+        x, states = decoder.step(keras.ops.convert_to_tensor(symbols), states, read)
+        logits = decoder.logits(x)
         assert logits.shape == (3, 2, SYMBOLS)
         np.testing.assert_allclose(logits[:, 0], expected[:, t], atol=1e-5, err_msg=f"step {t}")
 
 
 @pytest.mark.parametrize(("cell", "attention"), product(CELLS, ATTENTION))
 def test_steps_of_any_cell_and_attention(cell, attention):
-    decoder, memory, mask = random_decoder(cell=cell, attention=attention, depth=2)
+    decoder, memory = random_decoder(cell=cell, attention=attention, depth=2)
     target = rng(2).integers(0, SYMBOLS, (3, 4))
     states = [
         rng(i).normal(size=(3, size)).astype("float32") for i, size in enumerate(decoder.state_size)
     ]
-    expected = decoder(target, states, memory, mask)
+    expected = decoder(target, states, memory)
     assert np.ptp(expected, axis=1).min() > 1e-3
     states = [state[:, None] for state in states]
     for t in range(4):
-        h, states = decoder.step(keras.ops.convert_to_tensor(target[:, t : t + 1]), states)
-        logits = decoder.logits(h, memory, decoder.keys(memory), mask)
+        x, states = decoder.step(keras.ops.convert_to_tensor(target[:, t : t + 1]), states, memory)
+        logits = decoder.logits(x)
         np.testing.assert_allclose(logits[:, 0], expected[:, t], atol=1e-5, err_msg=f"step {t}")
 
 
 def random_decoder(attention="none", **options):
-    """A decoder of random weights, a memory, and the mask of it."""
+    """A decoder of random weights, and a memory, a part of which is masked."""
     settings = {"cell": "gru", "units": 5, "depth": 1, "embedding_units": 4, "tied": False}
     decoder = Decoder.new(SYMBOLS, attention=attention, dropout=0.0, **settings | options)
-    memory = rng(3).normal(size=(3, 1 if attention == "none" else 6, 7)).astype("float32")
+    values = rng(3).normal(size=(3, 1 if attention == "none" else 6, 7)).astype("float32")
     mask = None if attention == "none" else np.arange(6) < np.array([[6], [3], [1]])
-    decoder(np.zeros((3, 2), np.int32), [], memory, mask)
+    decoder(np.zeros((3, 2), np.int32), [], decoder.read(values, mask))
     for layer in decoder.layers:
         for i, variable in enumerate(layer.weights):
             variable.assign(rng(10 + i).normal(size=variable.shape))
-    return decoder, memory, mask
+    return decoder, decoder.read(values, mask)
 
 
 @pytest.mark.parametrize("attention", ["dot", "additive"])
 def test_attention_against_numpy(attention):
-    decoder, memory, mask = random_decoder(attention)
+    decoder, memory = random_decoder(attention)
+    mask = memory.mask
     layers = {layer.name: [np.array(w) for w in layer.weights] for layer in decoder.layers}
     h = rng(4).normal(size=(3, 4, 5)).astype("float32")
-    keys = memory @ layers["keys"][0]
+    keys = memory.values @ layers["keys_0"][0]
     if attention == "dot":
         scores = h @ keys.transpose(0, 2, 1)
     else:
-        kernel, bias = layers["queries"]
+        kernel, bias = layers["queries_0"]
         both = (h @ kernel + bias)[:, :, None] + keys[:, None]
-        scores = np.tanh(both) @ layers["attention"][0]
+        scores = np.tanh(both) @ layers["attention_0"][0]
     scores = np.where(mask[:, None], scores, -np.inf)
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
-    contexts, found = decoder.attend(h, memory, decoder.keys(memory), mask, weights=True)
+    contexts, found = decoder.attend(0, h, memory, weights=True)
     np.testing.assert_allclose(found, weights, atol=1e-5)
-    np.testing.assert_allclose(contexts, weights @ memory, atol=1e-4)
+    np.testing.assert_allclose(contexts, weights @ memory.values, atol=1e-4)
     np.testing.assert_allclose(np.sum(found, axis=-1), 1, atol=1e-5)
     assert not np.any(np.where(mask[:, None], 0, found))
     assert np.all(found[2, :, 0] == 1)
 
 
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_a_layer_reads_what_the_one_below_found(attention):
+    """Layer by layer: h of each beside its context, which the next one and the logits read."""
+    decoder, memory = random_decoder(attention, depth=2)
+    target = rng(6).integers(0, SYMBOLS, (3, 4))
+    x = decoder.embed(target)
+    for i, layer in enumerate(decoder.recurrent):
+        h, _ = layer(x)
+        if attention == "none":
+            context = np.repeat(memory.values, 4, axis=1)
+        else:
+            context = decoder.attend(i, h, memory)
+        x = np.concatenate([h, context], axis=-1)
+    np.testing.assert_allclose(decoder(target, [], memory), decoder.logits(x), atol=1e-5)
+    if attention != "none":
+        weights = decoder.attention_weights(target, [], memory)
+        np.testing.assert_allclose(
+            weights, decoder.attend(1, h, memory, weights=True)[1], atol=1e-5
+        )
+
+
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("attention", ATTENTION)
 def test_logits_against_numpy(attention, tied):
-    decoder, memory, mask = random_decoder(attention, tied=tied)
+    decoder, _ = random_decoder(attention, tied=tied)
     layers = {layer.name: [np.array(w) for w in layer.weights] for layer in decoder.layers}
     h = rng(4).normal(size=(3, 4, 5)).astype("float32")
-    keys = decoder.keys(memory)
-    if attention == "none":
-        assert keys is None
-        contexts = np.repeat(memory, 4, axis=1)
-    else:
-        contexts = np.array(decoder.attend(h, memory, keys, mask))
+    x = np.concatenate([h, rng(5).normal(size=(3, 4, 7))], axis=-1).astype("float32")
     kernel, bias = layers["readout"]
-    x = np.tanh(np.concatenate([h, contexts], axis=-1) @ kernel + bias)
+    read = np.tanh(x @ kernel + bias)
     embeddings, *reverse = layers["target_embeddings"]
     assert len(reverse) == (0 if tied else 1)
-    expected = x @ (embeddings.T if tied else reverse[0])
-    np.testing.assert_allclose(decoder.logits(h, memory, keys, mask), expected, atol=1e-4)
+    expected = read @ (embeddings.T if tied else reverse[0])
+    np.testing.assert_allclose(decoder.logits(x), expected, atol=1e-4)
 
 
 def test_what_comes_after_a_symbol_does_not_depend_on_later_ones(model):

@@ -75,6 +75,9 @@ class _Data(NamedTuple):
 
 
 _WORDS = ("Words are what white space parts. How well the scores are calibrated was not measured.",)
+_RESEARCH = (
+    "The data are for research: whether what is trained on them may serve commerce is not settled."
+)
 _DIGITS = (
     "It knows single digits, white on black, centred in 28 by 28 pixels. Other pictures are made "
     "grey and resized, not inverted or centred."
@@ -99,6 +102,7 @@ _DATA = {
             "It knows captions of photographs: people, animals, what they do and wear. Of anything "
             "else it makes such a caption.",
             "A character that training has not seen is left out.",
+            _RESEARCH,
         ),
     ),
     "sst5": _Data(
@@ -108,6 +112,7 @@ _DATA = {
             "punctuation stands alone.",
             "Neighbouring steps of the five are often taken for one another, by people too.",
             *_WORDS,
+            _RESEARCH,
         ),
     ),
     "tinyshakespeare": _Data(

@@ -87,14 +87,14 @@ RECIPES = {
     "seq2seq_cmudict": Recipe(
         summary="Phonemes of an English word from its letters by an encoder-decoder with attention",
         builder="encoder_decoder",
-        arguments={"cell": "gru", "units": 192, "depth": 2},
+        arguments={"cell": "gru", "units": 256},
         dataset="cmudict",
         train="train",
         validation="validation",
         test="test",
-        epochs=12,
+        epochs=14,
         batch_size=128,
-        optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
+        optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
         monitor="-val_per",
         published={
             "what": "an encoder-decoder with global attention, one model",

@@ -105,5 +105,5 @@ def encoder_decoder(
     whole = ops.concatenate(states, axis=-1)
     memory = vector_memory(whole) if attention == "none" else sequence_memory(x, dropout)
     states = first_states(decoder, whole)
-    logits = logits_of(decoder, target, states, memory, mask, scheduled_sampling)
+    logits = logits_of(decoder, target, states, decoder.read(memory, mask), scheduled_sampling)
     return keras.Model({"source": source, "target": target}, logits, name="encoder_decoder")

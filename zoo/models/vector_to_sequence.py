@@ -82,5 +82,5 @@ def vector_to_sequence(
         tied=False,
         dropout=dropout,
     )
-    logits = decoder(target, first_states(decoder, x), memory=vector_memory(x))
+    logits = decoder(target, first_states(decoder, x), decoder.read(vector_memory(x)))
     return keras.Model(inputs, logits, name="vector_to_sequence")

@@ -1,6 +1,7 @@
 """What the builders that write sequences share: their decoder, how it is trained, how it writes."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -12,16 +13,8 @@ from zoo.layers import Recurrent
 from zoo.layers.words import BOUNDARY, PADDING
 
 ATTENTION = ("none", "dot", "additive")
-# Of a decoder, by their names in a model.
-LAYERS = (
-    "target_embeddings",
-    "readout",
-    "readout_dropout",
-    "decoder",
-    "attention",
-    "queries",
-    "keys",
-)
+# How the names of a decoder's layers begin.
+LAYERS = ("target_embeddings", "readout", "decoder_", "attention_", "queries_", "keys_")
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -66,24 +59,38 @@ class ScheduledSampling(keras.layers.Layer):
         return super().get_config() | {"rate": self.rate, "seed": self.seed}
 
 
+class Memory(NamedTuple):
+    """What a decoder reads of a source at every step.
+
+    `values` are `(batch, source time, features)`; `keys`, of each layer's attention, are compared
+    with h; `mask` is boolean `(batch, source time)`. Without attention there are no keys, and
+    `values` are one vector.
+    """
+
+    values: Any
+    keys: list[Any]
+    mask: Any
+
+
 class Decoder:
     """The layers of a model that write: from the symbol before, the state, and a memory, if any.
 
-    At a step the state h of a recurrent network goes on with the embedding of the symbol before.
-    With a memory of a source, a context c is read of it by attention, and
+    Each recurrent layer goes a step on from the embedding of the symbol before, or from what the
+    layer below it gives: its h, and beside it the context c that attention reads of the memory by
+    that h. Of those of the last layer,
 
         logits = U tanh(W [h ; c] + b)
 
-    where U can be the embeddings again. As the context does not go back into the network (Luong,
-    Pham and Manning, arXiv:1508.04025), training walks a whole target at once, and a beam is to
-    attention what the steps of a target are. A memory without attention is one vector, the context
-    of every step. Without recurrent layers h is the embedding itself: only what was written goes
-    back.
+    where U can be the embeddings again. Contexts do not go back into the layer that asked for them
+    (Luong, Pham and Manning, arXiv:1508.04025), so that training walks a whole target at once, and
+    a beam is to attention what the steps of a target are; but a second layer remembers where the
+    first has read. A memory without attention is one vector, the context of every step. Without
+    recurrent layers h is the embedding itself: only what was written goes back.
     """
 
     def __init__(self, layers: dict[str, keras.layers.Layer]):
         self._layers = layers
-        self.recurrent = layers.get("decoder")
+        self.recurrent = [one for name, one in layers.items() if name.startswith("decoder_")]
 
     @classmethod
     def new(
@@ -102,10 +109,10 @@ class Decoder:
 
         Args:
             symbols: size of the vocabulary, with padding, the unknown symbol and the boundary.
-            cell, units, depth: of the recurrent network.
+            cell, units, depth: of the recurrent layers.
             embedding_units: size of a symbol's embedding.
             tied: whether the embeddings are the weights of the logits too.
-            dropout: rate on embeddings, between recurrent layers and before the logits.
+            dropout: rate on what a recurrent layer reads and before the logits.
             attention: "none", "dot" or "additive".
 
         Raises:
@@ -115,35 +122,35 @@ class Decoder:
             raise unknown_name("attention", attention, ATTENTION)
         dropout = fraction("dropout", dropout)
         embedding_units = positive_integer("embedding_units", embedding_units)
-        cells = [
-            named_cell(cell, units, dropout=dropout, name=f"cell_{i}")
-            for i in range(not_negative_integer("depth", depth))
-        ]
-        layers = [
+        layers: list[keras.layers.Layer] = [
             keras.layers.ReversibleEmbedding(
                 symbols, embedding_units, tie_weights=tied, name="target_embeddings"
             ),
             keras.layers.Dense(embedding_units, activation="tanh", name="readout"),
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
-        if cells:
-            layers.append(
-                Recurrent(cells, return_sequences=True, return_state=True, name="decoder")
-            )
-        size = cells[-1].output_size if cells else embedding_units
-        if attention == "dot":
-            layers.append(keras.layers.Attention(name="attention"))
-        if attention == "additive":
-            layers.append(keras.layers.Dense(size, name="queries"))
-            layers.append(keras.layers.AdditiveAttention(name="attention"))
-        if attention != "none":
-            layers.append(keras.layers.Dense(size, use_bias=False, name="keys"))
+        depth = not_negative_integer("depth", depth)
+        for i in range(max(1, depth)):
+            size = embedding_units
+            if depth:
+                one = named_cell(cell, units, dropout=dropout, name="cell")
+                size = one.output_size
+                layers.append(
+                    Recurrent(one, return_sequences=True, return_state=True, name=f"decoder_{i}")
+                )
+            if attention == "dot":
+                layers.append(keras.layers.Attention(name=f"attention_{i}"))
+            if attention == "additive":
+                layers.append(keras.layers.Dense(size, name=f"queries_{i}"))
+                layers.append(keras.layers.AdditiveAttention(name=f"attention_{i}"))
+            if attention != "none":
+                layers.append(keras.layers.Dense(size, use_bias=False, name=f"keys_{i}"))
         return cls({layer.name: layer for layer in layers})
 
     @classmethod
     def of(cls, model: keras.Model) -> "Decoder":
         """Returns the decoder of a model that was built with one."""
-        return cls({layer.name: layer for layer in model.layers if layer.name in LAYERS})
+        return cls({one.name: one for one in model.layers if one.name.startswith(LAYERS)})
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
@@ -152,53 +159,60 @@ class Decoder:
 
     @property
     def state_size(self) -> list[int]:
-        """The sizes of the states."""
-        return self.recurrent.state_size if self.recurrent else []
+        """The sizes of the states, of all recurrent layers one after another."""
+        return [size for layer in self.recurrent for size in layer.state_size]
 
-    def __call__(self, target: Any, states: list[Any], memory: Any = None, mask: Any = None) -> Any:
+    def initial_state(self, batch_size: int) -> list[Any]:
+        """Returns the cells' own states before the first step, `(batch_size, size)` each."""
+        return [state for layer in self.recurrent for state in layer.get_initial_state(batch_size)]
+
+    def read(self, values: Any, mask: Any = None) -> Memory:
+        """Returns a memory of `values` and `mask`, as `Memory` has them."""
+        keys = [layer(values) for name, layer in self._layers.items() if name.startswith("keys_")]
+        return Memory(values, keys, mask)
+
+    def __call__(self, target: Any, states: list[Any], memory: Memory | None = None) -> Any:
         """Returns the logits of the symbols after those of `target`, `(batch, time, symbols)`.
 
         Args:
             target: `(batch, time)`, the boundary and the true symbols.
             states: before the first step, `(batch, size)` each; none for the cells' own.
-            memory: `(batch, source time, features)`; without attention the source time is 1.
-            mask: boolean `(batch, source time)`, for attention.
+            memory: as `read` returns it.
         """
-        h, _ = self.walk(target, states)
-        return self.logits(h, memory, self.keys(memory), mask)
+        return self.logits(self.walk(target, states, memory)[0])
 
     def embed(self, symbols: Any) -> Any:
         """Returns the embeddings of symbols."""
         return self._layers["target_embeddings"](symbols)
 
-    def keys(self, memory: Any) -> Any:
-        """Returns what attention compares with h; nothing without attention."""
-        return self._layers["keys"](memory) if "keys" in self._layers else None
-
-    def walk(self, target: Any, states: list[Any], mask: Any = None) -> tuple[Any, list[Any]]:
-        """Returns h of every step of a target, `(batch, time, units)`, and the states after it.
+    def walk(
+        self, target: Any, states: list[Any], memory: Memory | None = None, mask: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """Returns [h ; c] of every step of a target, `(batch, time, features)`, and the states.
 
         Args:
             target: `(batch, time)`.
             states: before the first step, `(batch, size)` each; none for the cells' own.
+            memory: as `read` returns it.
             mask: boolean `(batch, time)`; a step where it is False changes no state.
         """
-        embeddings = self.embed(target)
-        if self.recurrent is None:
-            return embeddings, []
-        h, *states = self.recurrent(embeddings, initial_state=states or None, mask=mask)
-        return h, states
 
-    def step(self, symbols: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """Returns h `(batch, beam, units)` after one more symbol in each of a beam, and the states.
+        def along_time(layer, x, states):
+            h, *after = layer(x, initial_state=states or None, mask=mask)
+            return h, after
+
+        return self._through(target, states, memory, along_time)
+
+    def step(
+        self, symbols: Any, states: list[Any], memory: Memory | None = None
+    ) -> tuple[Any, list[Any]]:
+        """Returns [h ; c] `(batch, beam, features)` after one more symbol in each of a beam.
 
         Args:
             symbols: `(batch, beam)`.
-            states: `(batch, beam, size)` each.
+            states: `(batch, beam, size)` each; returned, as they are then, beside [h ; c].
+            memory: as `read` returns it.
         """
-        embeddings = self.embed(symbols)
-        if self.recurrent is None:
-            return embeddings, states
         shape = ops.shape(symbols)
 
         def rows(x):
@@ -207,28 +221,56 @@ class Decoder:
         def beams(x):
             return ops.reshape(x, (*shape, x.shape[-1]))
 
-        h, states = self.recurrent.step(rows(embeddings), [rows(state) for state in states])
-        return beams(h), [beams(state) for state in states]
+        def one_step(layer, x, states):
+            h, after = layer.step(rows(x), [rows(state) for state in states])
+            return beams(h), [beams(state) for state in after]
 
-    def logits(self, h: Any, memory: Any, keys: Any, mask: Any) -> Any:
-        """Returns the logits `(batch, time, symbols)` of h `(batch, time, units)`."""
-        if keys is not None:
-            h = ops.concatenate([h, self.attend(h, memory, keys, mask)], axis=-1)
-        elif memory is not None:
-            # No sum with zeros: Keras may take the memory of a batch of one for a bias of steps.
-            h = ops.concatenate([h, ops.ones_like(h[..., :1]) * memory], axis=-1)
-        x = self._layers["readout_dropout"](self._layers["readout"](h))
+        return self._through(symbols, states, memory, one_step)
+
+    def logits(self, x: Any) -> Any:
+        """Returns the logits `(batch, time, symbols)` of [h ; c]."""
+        x = self._layers["readout_dropout"](self._layers["readout"](x))
         return self._layers["target_embeddings"](x, reverse=True)
 
-    def attend(self, h: Any, memory: Any, keys: Any, mask: Any, weights: bool = False) -> Any:
-        """Returns the contexts of h, or with `weights` a pair of them and where each was read.
+    def attend(self, i: int, h: Any, memory: Memory, weights: bool = False) -> Any:
+        """Returns the contexts that layer `i` reads by h, or with `weights` also where it reads.
 
         The weights are `(batch, time, source time)`, and sum to 1 over the source.
         """
-        queries = self._layers["queries"](h) if "queries" in self._layers else h
-        return self._layers["attention"](
-            [queries, memory, keys], mask=[None, mask, None], return_attention_scores=weights
+        queries = self._layers[f"queries_{i}"](h) if f"queries_{i}" in self._layers else h
+        return self._layers[f"attention_{i}"](
+            [queries, memory.values, memory.keys[i]],
+            mask=[None, memory.mask, None],
+            return_attention_scores=weights,
         )
+
+    def attention_weights(self, target: Any, states: list[Any], memory: Memory) -> Any:
+        """Returns the weights of the last layer's attention at each step of a target."""
+        x, _ = self.walk(target, states, memory)
+        h = x[..., : x.shape[-1] - memory.values.shape[-1]]
+        return self.attend(len(memory.keys) - 1, h, memory, weights=True)[1]
+
+    def _through(
+        self, symbols: Any, states: list[Any], memory: Memory | None, advance: Callable[..., Any]
+    ) -> tuple[Any, list[Any]]:
+        """Takes symbols through all layers by `advance(layer, x, states) -> (h, states after)`."""
+        x = self.embed(symbols)
+        states_after: list[Any] = []
+        for i, layer in enumerate(self.recurrent):
+            count = len(layer.state_size)
+            h, after = advance(layer, x, states[:count])
+            states, states_after = states[count:], states_after + after
+            x = self._beside(i, h, memory)
+        return x if self.recurrent else self._beside(0, x, memory), states_after
+
+    def _beside(self, i: int, h: Any, memory: Memory | None) -> Any:
+        """Returns [h ; c] of layer `i`, or h without a memory."""
+        if memory is None:
+            return h
+        if memory.keys:
+            return ops.concatenate([h, self.attend(i, h, memory)], axis=-1)
+        # No sum with zeros: Keras may take the memory of a batch of one for a bias of steps.
+        return ops.concatenate([h, ops.ones_like(h[..., :1]) * memory.values], axis=-1)
 
 
 def first_states(decoder: Decoder, whole: Any) -> list[Any]:
@@ -256,16 +298,15 @@ def logits_of(
     decoder: Decoder,
     target: Any,
     states: list[Any],
-    memory: Any = None,
-    mask: Any = None,
+    memory: Memory | None = None,
     scheduled_sampling: float = 0.0,
 ) -> Any:
     """Returns the logits of a whole target, in training perhaps seen as the network writes it."""
-    logits = decoder(target, states, memory, mask)
+    logits = decoder(target, states, memory)
     if not scheduled_sampling:
         return logits
     seen = ScheduledSampling(scheduled_sampling, name="scheduled_sampling")(target, logits)
-    return decoder(seen, states, memory, mask)
+    return decoder(seen, states, memory)
 
 
 @keras.saving.register_keras_serializable("zoo")

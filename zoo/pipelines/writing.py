@@ -50,12 +50,12 @@ class BeamSearch(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, memory, states, source=None):
-        keys = self.decoder.keys(memory)
         mask = None if source is None else ops.not_equal(source, PADDING)
+        read = self.decoder.read(memory, mask)
 
         def step(symbols, states):
-            h, states = self.decoder.step(symbols, states)
-            return self.decoder.logits(h, memory, keys, mask), states
+            x, states = self.decoder.step(symbols, states, read)
+            return self.decoder.logits(x), states
 
         symbols, log_probs, scores = beam_search(
             step,
@@ -103,9 +103,8 @@ class AttentionWeights(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, target, source, memory, states):
-        h, _ = self.decoder.walk(target, states)
-        keys, mask = self.decoder.keys(memory), ops.not_equal(source, PADDING)
-        return self.decoder.attend(h, memory, keys, mask, weights=True)[1]
+        read = self.decoder.read(memory, ops.not_equal(source, PADDING))
+        return self.decoder.attention_weights(target, states, read)
 
     def compute_output_spec(self, target, source, memory, states):
         return keras.KerasTensor((*target.shape, source.shape[1]), "float32")
@@ -193,7 +192,7 @@ class SequencePipeline(_SearchPipeline):
         attention: bool = False,
     ) -> None:
         super().check_options(n_best, beam, max_length)
-        if attention and "attention" not in {layer.name for layer in self.model.layers}:
+        if attention and "attention_0" not in {layer.name for layer in self.model.layers}:
             raise ValueError(f"attention: {self.model.name!r} has none")
 
     def is_single(self, inputs: Any) -> bool:
@@ -276,8 +275,8 @@ class Draw(keras.layers.Layer):
         _, states = self.decoder.walk(prompt, [], mask=ops.arange(ops.shape(prompt)[1]) < last)
 
         def step(symbols, states):
-            h, states = self.decoder.step(symbols, states)
-            return self.decoder.logits(h, None, None, None), states
+            x, states = self.decoder.step(symbols, states)
+            return self.decoder.logits(x), states
 
         symbols, log_probs = sample(
             step,
@@ -377,8 +376,7 @@ class LanguagePipeline(Pipeline):
         before, after = self.preprocessor.encode([text], [text])
         before, after = before["target"][:, :-1], after[:, :-1]
         decoder, total = Decoder.of(self.model), 0.0
-        states = [] if decoder.recurrent is None else decoder.recurrent.get_initial_state(1)
-        states = [ops.convert_to_numpy(state) for state in states]
+        states = [ops.convert_to_numpy(state) for state in decoder.initial_state(1)]
         for start in range(0, before.shape[1], WINDOW):
             window = slice(start, start + WINDOW)
             found = self._likelihood()(
@@ -415,8 +413,8 @@ def _likelihood(model: keras.Model) -> keras.Model:
         f"state_{i}": keras.Input((size,), name=f"state_{i}")
         for i, size in enumerate(decoder.state_size)
     }
-    h, after = decoder.walk(target, list(states.values()))
-    log_probs = ops.log_softmax(decoder.logits(h, None, None, None), axis=-1)
+    x, after = decoder.walk(target, list(states.values()))
+    log_probs = ops.log_softmax(decoder.logits(x), axis=-1)
     log_probs = ops.take_along_axis(log_probs, following[..., None], axis=-1)[..., 0]
     return keras.Model(
         {"target": target, "following": following, **states},
