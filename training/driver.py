@@ -114,7 +114,8 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "dataset": recipe.dataset,
         "train": recipe.train,
         "validation": recipe.validation,
-        **settings,
+        # Weights are rounded at the end alone.
+        **{name: value for name, value in settings.items() if name != "dtype"},
     }
     state = TrainingState(output / "state.npz", fingerprint, recipe.monitor)
     done = state.restore(model)

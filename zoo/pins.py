@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "d91d70bad1960e3fb5c1201f15279e6b5842416df3e4e5b61ead7bda8b5d4eae"
+INDEX_SHA256 = "700b9276182b18420b39565f9ee182756e2064e4dcb1a088aeef2b31abfcb88a"

@@ -43,6 +43,7 @@ RECIPES = {
         test="test",
         epochs=15,
         glove=40_000,
+        dtype="float16",
         monitor="val_f1",
     ),
     "bilstm_crf_ewt": _recipe(
