@@ -36,7 +36,14 @@ MODELS = {
     },
     "deep, tied encoder_decoder": (
         "encoder_decoder",
-        SOURCE | {"depth": 2, "tied": True, "scheduled_sampling": 0.3, "cell": "gru"},
+        SOURCE
+        | {
+            "encoder_depth": 2,
+            "decoder_depth": 2,
+            "tied": True,
+            "scheduled_sampling": 0.3,
+            "cell": "gru",
+        },
     ),
     "tied encoder_decoder of one vocabulary": (
         "encoder_decoder",
@@ -418,7 +425,16 @@ def test_new_pieces_and_features():
     [
         ("encoder_decoder", {"cell": "lstn"}, "no cell named 'lstn'; did you mean lstm"),
         ("encoder_decoder", {"attention": "dott"}, "no attention named 'dott'; did you mean dot"),
-        ("encoder_decoder", {"depth": 0}, "depth must be a positive integer, got 0"),
+        (
+            "encoder_decoder",
+            {"encoder_depth": 0},
+            "encoder_depth must be a positive integer, got 0",
+        ),
+        (
+            "encoder_decoder",
+            {"decoder_depth": 0},
+            "decoder_depth must be a positive integer, got 0",
+        ),
         ("encoder_decoder", {"units": 0}, "units must be a positive integer, got 0"),
         ("encoder_decoder", {"embedding_units": -1}, "embedding_units must be a positive integer"),
         (

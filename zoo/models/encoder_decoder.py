@@ -39,7 +39,8 @@ def encoder_decoder(
     target_vocabulary: Sequence[str],
     cell: str = "lstm",
     units: int = 256,
-    depth: int = 1,
+    encoder_depth: int = 1,
+    decoder_depth: int = 1,
     embedding_units: int = 128,
     attention: str = "dot",
     tied: bool = False,
@@ -56,7 +57,7 @@ def encoder_decoder(
             `zoo.preprocessing.pieces.Pieces` takes them.
         cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
         units: of a cell, in each direction of the encoder, and in the decoder.
-        depth: number of recurrent layers, of encoder and decoder each.
+        encoder_depth, decoder_depth: numbers of recurrent layers.
         embedding_units: size of a symbol's embedding.
         attention: "dot", "additive", or "none": then the decoder sees the last states of the
             encoder at every step (Cho et al., arXiv:1406.1078).
@@ -84,7 +85,7 @@ def encoder_decoder(
         len(target_vocabulary) + BOUNDARY + 1,
         cell=cell,
         units=units,
-        depth=depth,
+        depth=positive_integer("decoder_depth", decoder_depth),
         embedding_units=embedding_units,
         tied=tied,
         dropout=dropout,
@@ -96,14 +97,14 @@ def encoder_decoder(
         symbols = len(source_vocabulary) + BOUNDARY + 1
         x = keras.layers.Embedding(symbols, embedding_units, name="source_embeddings")(source)
     mask = ops.not_equal(source, PADDING)
-    for i in range(positive_integer("depth", depth)):
+    for i in range(positive_integer("encoder_depth", encoder_depth)):
         one = named_cell(cell, units, dropout=dropout, name="cell")
         layer = Bidirectional(one, return_sequences=True, return_state=True, name=f"encoder_{i}")
         x, *states = layer(x, mask=mask)
     if not target_vocabulary:
         return keras.Model({"source": source, "target": target}, x, name="encoder_decoder")
     whole = ops.concatenate(states, axis=-1)
-    memory = vector_memory(whole) if attention == "none" else sequence_memory(x, dropout)
+    memory = vector_memory(whole) if attention == "none" else sequence_memory(x, units, dropout)
     states = first_states(decoder, whole)
     logits = logits_of(decoder, target, states, decoder.read(memory, mask), scheduled_sampling)
     return keras.Model({"source": source, "target": target}, logits, name="encoder_decoder")

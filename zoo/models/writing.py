@@ -284,9 +284,10 @@ def first_states(decoder: Decoder, whole: Any) -> list[Any]:
     ]
 
 
-def sequence_memory(sequence: Any, dropout: float) -> Any:
-    """Returns `sequence` as a memory for attention, `(batch, source time, features)`."""
-    return keras.layers.Dropout(dropout, name="memory")(sequence)
+def sequence_memory(sequence: Any, units: int, dropout: float) -> Any:
+    """Returns `sequence` as a memory for attention, `(batch, source time, units)`."""
+    values = keras.layers.Dense(units, name="memory_values")(sequence)
+    return keras.layers.Dropout(dropout, name="memory")(values)
 
 
 def vector_memory(vector: Any) -> Any:
