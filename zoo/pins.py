@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "700b9276182b18420b39565f9ee182756e2064e4dcb1a088aeef2b31abfcb88a"
+INDEX_SHA256 = "4a1f1ddaee857760fa09927193f121f2841b4f97c384b17b91e74d4846da9342"
