@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import cache
 
 import numpy as np
 import pytest
@@ -132,6 +133,103 @@ def test_run_prints_one_object_a_line(run, png):
         assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
     done = run("run", "digits_mlp", png, "--top-k", "2")
     assert len(json.loads(done.stdout)["probabilities"]) == 2
+
+
+WRITTEN = {"target_vocabulary": [*"abc "], "units": 5, "embedding_units": 4}
+SPOKEN = WRITTEN | {"source_vocabulary": [*"xyz"]}
+OF_TASKS = {
+    "sequence-to-sequence": ("encoder_decoder", SPOKEN),
+    "image-to-sequence": ("vector_to_sequence", WRITTEN | {"highway_units": 6, "highway_depth": 2}),
+    "language-modelling": ("language_model", WRITTEN),
+    "text-classification": (
+        "sequence_classifier",
+        {"labels": ["bad", "fair", "good"], "vocabulary": ["a", "film"], "units": 5},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Called with a task, returns the folder of a small model of it."""
+
+    @cache
+    def folder(task):
+        builder, arguments = OF_TASKS[task]
+        path = tmp_path_factory.mktemp(task) / "model"
+        zoo.save(random_model(builder, **arguments), path)
+        return path
+
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("sequence-to-sequence", {}),
+        ("sequence-to-sequence", {"n_best": 3, "beam": 4, "max_length": 5}),
+        ("image-to-sequence", {}),
+        ("image-to-sequence", {"n_best": 2, "beam": 3, "max_length": 4}),
+        ("language-modelling", {"temperature": 0, "max_length": 6}),
+        ("language-modelling", {"max_length": 7, "temperature": 0.5, "top_k": 2, "seed": 5}),
+        ("text-classification", {}),
+        ("text-classification", {"top_k": 2}),
+    ],
+)
+def test_run_gives_what_the_pipeline_does(run, folders, png, task, options):
+    inputs = [str(png)] * 2 if task == "image-to-sequence" else ["a film", "xyzzy", ""]
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    done = run("run", folders(task), *inputs, *given)
+    assert done.exit_code == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    pipe = zoo.pipeline(folders(task))
+    assert pipe.task == task
+    # Another run of one seed gives the same draws where the batches are the same.
+    expected = pipe(inputs, **options)
+    for raw, ours, theirs in zip(inputs, answers, expected, strict=True):
+        if task == "image-to-sequence":
+            assert ours.pop("file") == raw
+        assert ours.keys() == theirs.keys()
+        for name in ours.keys() - {"log_prob", "score", "probabilities", "alternatives"}:
+            assert ours[name] == theirs[name]
+        assert ours["score"] == pytest.approx(theirs["score"], abs=1e-5)
+    if "n_best" in options:
+        assert {len(answer["alternatives"]) for answer in answers[:2]} == {options["n_best"]}
+
+
+@pytest.mark.parametrize(
+    ("task", "option", "told"),
+    [
+        ("sequence-to-sequence", "--top-k=3", "sequence-to-sequence has no option --top-k"),
+        ("sequence-to-sequence", "--beam=99", "beam must be from 1 to the 4 symbols"),
+        ("image-to-sequence", "--temperature=1", "image-to-sequence has no option --temperature"),
+        ("image-to-sequence", "--plot=a.png", "image-to-sequence has no option --plot"),
+        ("language-modelling", "--n-best=2", "language-modelling has no option --n-best"),
+        ("text-classification", "--max-length=2", "text-classification has no option --max-length"),
+        ("text-classification", "--seed=2", "text-classification has no option --seed"),
+        ("text-classification", "--top-k=4", "top_k must be from 1 to 3"),
+    ],
+)
+def test_option_that_a_task_has_not_is_named_as_it_was_typed(run, folders, task, option, told):
+    assert_error(run("run", folders(task), "a", option), told)
+
+
+def test_plot_of_attention(run, folders, tmp_path):
+    folder, path = folders("sequence-to-sequence"), tmp_path / "attention.png"
+    done = run("run", folder, "xyz", "--plot", path)
+    assert done.exit_code == 0, done.stderr
+    # The numbers are in the picture, and the line is as it is without one.
+    assert done.stdout == run("run", folder, "xyz").stdout
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert np.ptp(np.asarray(picture)) > 200
+    zoo.save(random_model("encoder_decoder", **SPOKEN, attention="none"), tmp_path / "blind")
+    done = run("run", tmp_path / "blind", "xyz", "--plot", tmp_path / "none.png")
+    assert_error(done, "has none")
+    for inputs in (["xyz", "x"], ["-"], ["--file", path]):
+        done = run("run", folder, *inputs, "--plot", tmp_path / "none.png", input="x")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "give one input" in done.stderr
+    assert not (tmp_path / "none.png").exists()
 
 
 @pytest.fixture
@@ -311,6 +409,9 @@ def test_module_is_the_command():
         ["list", "--colour"],
         ["info"],
         ["run", "digits_mlp", "a.png", "--top-k", "0"],
+        ["run", "digits_mlp", "a.png", "--n-best", "0"],
+        ["run", "digits_mlp", "a.png", "--temperature", "-1"],
+        ["run", "digits_mlp", "a.png", "--seed", str(2**32)],
         ["run", "digits_mlp", "a.png", "--file", "b.txt"],
         ["export", "digits_mlp"],
         ["cache", "--json", "clear"],
@@ -494,6 +595,35 @@ def test_answers_are_shown_as_they_are(capsys, monkeypatch):
     assert capsys.readouterr().out.split() == ["[1].png", "7", "0.900"]
     show_answer(picture, top_k=2)
     assert capsys.readouterr().out.split() == ["[1].png", "7", "0.900", "1", "0.100"]
+
+
+def shown(capsys, answer, top_k=None):
+    """Returns the lines that a terminal shows of an answer."""
+    show_answer(answer, top_k)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_what_is_written_is_shown(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    best, other = ({"output": "H [b]", "score": -0.25}, {"output": "AY1 W EY2", "score": -1.5})
+    answer = {"text": "[i]highway", **best, "alternatives": [best]}
+    assert shown(capsys, answer) == ["[i]highway", "  H [b]  -0.250"]
+    answer = {"file": "7.png", **best, "alternatives": [best, other]}
+    assert shown(capsys, answer) == ["7.png", "  H [b]      -0.250", "  AY1 W EY2  -1.500"]
+    # What follows a prompt goes on after it, and is not broken where the terminal ends.
+    answer = {"text": "[1] A ", "output": f"[b]{'word ' * 10}\n end", "score": -1.0}
+    assert shown(capsys, answer) == [f"[1] A [b]{'word ' * 10}".rstrip(), " end"]
+
+
+def test_label_of_a_text_is_shown(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    answer = {"text": "a [b]film", "label": "good", "score": 0.75}
+    answer["probabilities"] = {"bad": 0.25, "good": 0.75}
+    assert shown(capsys, answer) == ["a [b]film", "  good  0.750"]
+    answer["probabilities"] = {"good": 0.75, "bad": 0.25}
+    assert shown(capsys, answer, top_k=2) == ["a [b]film", "  good  0.750", "  bad   0.250"]
+    answer = {"text": "", "label": None, "score": None, "probabilities": {}}
+    assert "".join(shown(capsys, answer)) == ""
 
 
 def test_digits_on_disk_are_read(run, tmp_path):

@@ -30,6 +30,7 @@ _PUBLIC = {
     "cells": "zoo.cells",
     "layers": "zoo.layers",
     "data": "zoo.data",
+    "plots": "zoo.plots",
 }
 
 __all__ = sorted(_PUBLIC)
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from zoo import cells as cells
     from zoo import data as data
     from zoo import layers as layers
+    from zoo import plots as plots
     from zoo.errors import DataUnavailableError as DataUnavailableError
     from zoo.errors import IntegrityError as IntegrityError
     from zoo.errors import UntrustedError as UntrustedError

@@ -245,13 +245,28 @@ def run(
         Path | None, typer.Option("--file", "-f", help="Read inputs from a file, one a line.")
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(min=1, help="Of pictures: keep the k likeliest.")
+        int | None,
+        typer.Option(min=1, help="Show the k likeliest labels; or draw from the k likeliest only."),
+    ] = None,
+    n_best: Annotated[int | None, typer.Option(min=1, help="Show the n best outputs.")] = None,
+    beam: Annotated[
+        int | None, typer.Option(min=1, help="Outputs that a search follows at once.")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(min=1, help="Of an output, in symbols.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Of draws; at 0 the likeliest symbol is taken.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="The same draws every time.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a picture of the attention for one text.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Inputs that are worked on at once.")] = 32,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a checkpoint on sentences or pictures.
+    """Run a checkpoint on texts or pictures.
 
     A terminal gets answers to read; a pipe, a file and --json get one JSON object a line. Text is
     UTF-8. Lines are read as they are needed, a batch at a time.
@@ -265,12 +280,23 @@ def run(
     from zoo import terminal
 
     readable = sys.stdout.isatty() and not as_json
-    options = {} if top_k is None else {"top_k": top_k}
+    of_tasks = {
+        "top_k": top_k,
+        "n_best": n_best,
+        "beam": beam,
+        "max_length": max_length,
+        "temperature": temperature,
+        "seed": seed,
+        "attention": True if plot else None,
+    }
+    options = {option: value for option, value in of_tasks.items() if value is not None}
     if inputs and file:
         raise typer.BadParameter("give inputs or --file, not both")
     from_stdin = inputs == ["-"] or str(file) == "-" or not (inputs or file)
     if from_stdin and not inputs and not file and sys.stdin.isatty():
         raise typer.BadParameter("give inputs, --file, or - for what you type", param_hint="INPUTS")
+    if plot and (from_stdin or file or len(inputs or []) > 1):
+        raise typer.BadParameter("give one input, as an argument", param_hint="--plot")
     with plain_errors(), ExitStack() as stack:
         raw: Iterable[str]
         if from_stdin:
@@ -282,7 +308,11 @@ def run(
         fetch_first(name, trust)
         # What an answer is to; the answers come in the order of the inputs.
         asked: deque[str] = deque()
-        answers = zoo.pipeline(name, trust=trust)(
+        pipe = zoo.pipeline(name, trust=trust)
+        if unknown := sorted(options.keys() - pipe.options):
+            typed = "plot" if unknown[0] == "attention" else unknown[0].replace("_", "-")
+            raise ValueError(f"{pipe.task} has no option --{typed}")
+        answers = pipe(
             noted(raw, asked),
             # Whoever types a line waits for its answer.
             batch_size=1 if from_stdin and sys.stdin.isatty() else batch_size,
@@ -292,6 +322,9 @@ def run(
             given = asked.popleft()
             if "text" not in answer:
                 answer = {"file": given, **answer}
+            if plot:
+                zoo.plots.attention(answer).savefig(plot)
+                del answer["attention"]
             if readable:
                 terminal.show_answer(answer, top_k)
             else:

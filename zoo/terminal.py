@@ -100,27 +100,37 @@ def megabytes(count: int) -> str:
 
 def show_answer(answer: Mapping[str, Any], top_k: int | None = None) -> None:
     """Prints a pipeline's answer to one input: the input, and what was found in it."""
-    if "tokens" in answer:
-        console().print(Text(answer["text"], style="bold"))
-        show_grid(_found(answer), indent=2)
-    elif top_k is None:
+    if "file" in answer and "label" in answer and top_k is None:
         show_grid([(answer["file"], answer["label"], _score(answer["score"]))])
+        return
+    # A text as it is, with what is written after it.
+    title = Text(answer["text"] if "text" in answer else answer["file"], style="bold")
+    if "output" in answer and "alternatives" not in answer:
+        console().print(title + Text(answer["output"]), soft_wrap=True)
+        return
+    console().print(title)
+    show_grid(_found(answer, top_k), indent=2)
+
+
+def _found(answer: Mapping[str, Any], top_k: int | None) -> Iterator[tuple[str, ...]]:
+    """Yields what was found in an input, a row each: outputs, labels, slots, or tagged words."""
+    if "alternatives" in answer:
+        for one in answer["alternatives"]:
+            yield one["output"], _score(one["score"])
+    elif "probabilities" in answer:
+        likeliest = answer["probabilities"]
+        if top_k is None:
+            likeliest = {answer["label"]: answer["score"]} if answer["label"] is not None else {}
+        for label, value in likeliest.items():
+            yield label, _score(value)
+    elif "slots" in answer:
+        if answer.get("intent") is not None:
+            yield "intent", answer["intent"], _score(answer["intent_score"])
+        for slot in answer["slots"]:
+            yield slot["slot"], slot["text"], _score(slot["score"])
     else:
-        console().print(Text(answer["file"], style="bold"))
-        likeliest = answer["probabilities"].items()
-        show_grid([(label, _score(value)) for label, value in likeliest], indent=2)
-
-
-def _found(answer: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yields intent and slots of a sentence, or its words with their tags."""
-    if "slots" not in answer:
         for token in answer["tokens"]:
             yield token["text"], token["tag"], _score(token["score"])
-        return
-    if answer.get("intent") is not None:
-        yield "intent", answer["intent"], _score(answer["intent_score"])
-    for slot in answer["slots"]:
-        yield slot["slot"], slot["text"], _score(slot["score"])
 
 
 def _score(value: float) -> str:

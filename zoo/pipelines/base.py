@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import loading, registry
+
 # Words or symbols, padding with them, that go through a model at once: memory does not grow with
 # the longest text times the number of all.
 AT_ONCE = 8192
@@ -42,8 +44,8 @@ class Pipeline:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
-        if unknown := sorted(options.keys() - signature(self.check_options).parameters.keys()):
-            raise TypeError(f"{type(self).__name__} has no option {unknown[0]!r}")
+        if unknown := sorted(options.keys() - self.options):
+            raise TypeError(f"{self.task} has no option {unknown[0]!r}")
         self.check_options(**options)
         if isinstance(inputs, Iterator):
             return self._answers(inputs, batch_size, options)
@@ -56,6 +58,16 @@ class Pipeline:
     ) -> Iterator[dict[str, Any]]:
         for batch in _batches(inputs, batch_size):
             yield from self.answers(batch, **options)
+
+    @property
+    def task(self) -> str:
+        """The task of the model."""
+        return registry.builder(loading.origin(self.model).builder).task
+
+    @property
+    def options(self) -> set[str]:
+        """The names of the task's options."""
+        return set(signature(self.check_options).parameters)
 
     def outputs_of(self, model: keras.Model) -> Any:
         """Returns the symbolic outputs that answers are made of: the model's, unless overridden."""
