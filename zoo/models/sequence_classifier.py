@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from zoo.layers.words import PADDING
 from zoo.models.classifying import compile_classifier
 from zoo.models.labelling import recurrent_layers, word_vectors
 from zoo.preprocessing.sentence import WholeSentencePreprocessor
@@ -70,12 +71,14 @@ def sequence_classifier(
         vocabulary, word_units, trigram_units, trigram_buckets, character_filters, word_dropout
     )
     x = recurrent_layers(x, cell, units, depth, bidirectional, dropout, highway)
-    # Padding comes after the words, and where it stands an output is that of the step before.
+    words = ops.sum(ops.cast(inputs["words"] != PADDING, "int32"), axis=1)
+    last = ops.maximum(words - 1, 0)[:, None, None]
     if bidirectional:
         forward, backward = ops.split(x, 2, axis=-1)
-        x = ops.concatenate([forward[:, -1], backward[:, 0]], axis=-1)
+        forward = ops.take_along_axis(forward, last, axis=1)[:, 0]
+        x = ops.concatenate([forward, backward[:, 0]], axis=-1)
     else:
-        x = x[:, -1]
+        x = ops.take_along_axis(x, last, axis=1)[:, 0]
     if not labels:
         return keras.Model(inputs, x, name="sequence_classifier")
     if dropout:

@@ -333,6 +333,7 @@ class LanguagePipeline(Pipeline):
 
     def __call__(self, inputs: Any, *, seed: int | None = None, **options: Any) -> Any:
         """Returns what follows one prompt, or each of several; as `Pipeline` has it."""
+        self.check_options(seed=seed)
         self._seeds = np.random.default_rng(seed)
         return super().__call__(inputs, **options | ({} if seed is None else {"seed": seed}))
 
