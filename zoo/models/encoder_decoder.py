@@ -13,6 +13,7 @@ from zoo.layers.words import BOUNDARY, PADDING
 from zoo.models.writing import (
     Decoder,
     compile_writer,
+    embeddings_initializer,
     first_states,
     logits_of,
     sequence_memory,
@@ -95,7 +96,12 @@ def encoder_decoder(
         x = decoder.embed(source)
     else:
         symbols = len(source_vocabulary) + BOUNDARY + 1
-        x = keras.layers.Embedding(symbols, embedding_units, name="source_embeddings")(source)
+        x = keras.layers.Embedding(
+            symbols,
+            embedding_units,
+            embeddings_initializer=embeddings_initializer(1),
+            name="source_embeddings",
+        )(source)
     mask = ops.not_equal(source, PADDING)
     for i in range(positive_integer("encoder_depth", encoder_depth)):
         one = named_cell(cell, units, dropout=dropout, name="cell")
