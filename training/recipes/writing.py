@@ -53,7 +53,7 @@ RECIPES = {
         train="train[:95%]",
         validation="train[95%:]",
         test="validation+test",
-        epochs=8,
+        epochs=6,
         batch_size=32,
         optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
         dtype="float16",
