@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "9f96393889e9bbb8e4a844ff6ca49bb0548fe5b99c91f31a16a547a56fc6f799"
+INDEX_SHA256 = "1e970bff0a09f35a38038127c1bcf59e530ee494ec611af8c380e00329d4c9d6"
