@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "1e970bff0a09f35a38038127c1bcf59e530ee494ec611af8c380e00329d4c9d6"
+INDEX_SHA256 = "3802043ea478cfb3877365c40e7d6ffeeafce279458702fb2f9bbfded624012a"
