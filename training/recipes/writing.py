@@ -53,7 +53,7 @@ RECIPES = {
         train="train[:95%]",
         validation="train[95%:]",
         test="validation+test",
-        epochs=6,
+        epochs=20,
         batch_size=32,
         optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
         dtype="float16",
@@ -102,6 +102,7 @@ RECIPES = {
         epochs=9,
         batch_size=128,
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
+        dtype="float16",
         monitor="-val_per",
         published={
             "what": "an encoder-decoder with global attention, one model",
