@@ -23,7 +23,7 @@ from zoo.exporting import graphs, saved_model
 from zoo.pipelines import pipeline
 from zoo.pipelines.base import softmax
 from zoo.preprocessing.sentence import LETTERS, SentencePreprocessor
-from zoo.preprocessing.sequence import TextPreprocessor
+from zoo.preprocessing.sequence import CaptionPreprocessor, TextPreprocessor
 
 # A format is the module of its name: `write(model, folder)`, and `reader(folder)` to try it.
 FORMATS = ("saved_model", "onnx", "litert")
@@ -197,13 +197,13 @@ def _raw_examples(preprocessor: Any) -> Iterator[tuple[str, dict[str, Any], Any]
         texts = [*preprocessor.example_texts(), ""]
         yield "serving_default", {"texts": texts}, preprocessor.encode(texts)
         return
-    if isinstance(preprocessor, TextPreprocessor) and preprocessor.kind != "caption":
+    captions = isinstance(preprocessor, CaptionPreprocessor)
+    if isinstance(preprocessor, TextPreprocessor) and not captions:
         texts = [*preprocessor.example_texts(), ""]
         # Only what is likeliest is the same each time.
         drawn = {"temperature": 0.0} if preprocessor.kind == "text" else {}
         yield "serving_default", {"texts": texts, **drawn}, texts
         return
-    captions = preprocessor.kind == "caption"
     pixels = (preprocessor.pictures if captions else preprocessor).example()
     yield "serving_default", {"pixels": pixels}, pixels
     files = [BytesIO() for _ in pixels]
