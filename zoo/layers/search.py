@@ -46,9 +46,12 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
     def beams(x, *sizes):
         return ops.reshape(x, (batch_size, beam, *sizes))
 
-    def gone_on(x, parents):
+    first = beam * ops.expand_dims(ops.arange(batch_size), 1)
+
+    def gone_on(x, parents, size):
         """Returns what belongs to the sequences that are gone on with."""
-        return beams(ops.take_along_axis(x, parents[..., None], axis=1), x.shape[-1] or -1)
+        # Whole rows are copied: `take_along_axis` would look up every number.
+        return beams(ops.take(ops.reshape(x, (-1, size)), first + parents, axis=0), size)
 
     def unfinished(t, last, ended, symbols, log_probs, *_):
         goes_on = ops.logical_and(ops.logical_not(ended), log_probs > NEVER / 2)
@@ -75,7 +78,7 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
         totals = ops.reshape(totals, (batch_size, beam * count))
         ended = ops.logical_or(last == PADDING, last == BOUNDARY)
         last = ops.where(ended, PADDING, last)
-        symbols = gone_on(symbols, parents)
+        symbols = gone_on(symbols, parents, max_length)
         symbols = ops.where(ops.arange(max_length) == t, last[..., None], symbols)
         return (
             t + 1,
@@ -85,7 +88,7 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
             beams(ops.take_along_axis(totals, best, axis=1)),
             beams(scores),
             beams(ops.take_along_axis(lengths, parents, axis=1)),
-            *(gone_on(state, parents) for state in states),
+            *(gone_on(state, parents, state.shape[-1]) for state in states),
         )
 
     # The beam begins with one sequence, and with others that are worse than any.
