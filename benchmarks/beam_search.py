@@ -24,7 +24,7 @@ import keras
 import typer
 
 import zoo
-from training.driver import hardware
+from zoo.loading import hardware
 
 WORDS = 64
 BEAMS = (5, 1)

@@ -1,7 +1,5 @@
 """The one driver: recipe and seed in, checkpoint folder out."""
 
-import os
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +15,7 @@ from training.recipe import Recipe
 from training.state import TrainingState
 from training.training_set import TrainingSet
 from zoo import registry, scores
-from zoo.loading import rounded
+from zoo.loading import hardware, rounded
 from zoo.verification import evaluate
 
 # Licences of the data sets, as their publishers state them.
@@ -177,13 +175,3 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     golden_input = test[0][:16] if builder.task == "image-classification" else None
     zoo.save(model, folder, card=card, golden_input=golden_input, dtype=recipe.dtype)
     return folder
-
-
-def hardware() -> str:
-    """Returns processor and number of cores of this machine, as cards have them."""
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].partition(":")[2].strip() if names else processor
-    return f"{processor}, {os.cpu_count()} cores"

@@ -1,6 +1,7 @@
 """Models from checkpoints, and checkpoints from models."""
 
 import logging
+import os
 import platform
 import random
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import chain
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
@@ -273,6 +275,16 @@ def library_versions() -> dict[str, str]:
         "backend": backend,
         backend: version(backend),
     }
+
+
+def hardware() -> str:
+    """Returns processor and number of cores of this machine, as cards have them."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        processor = names[0].partition(":")[2].strip() if names else processor
+    return f"{processor}, {os.cpu_count()} cores"
 
 
 def _assemble(
