@@ -198,7 +198,7 @@ def test_forms_of_a_right_request(server):
     assert list(answer) == ["tags", "intents"]
     response = server.post("bilstm_atis", text_tensor(["hi"]), id="mine")
     assert response.json()["id"] == "mine"
-    assert response.json()["model_version"] == "1"
+    assert response.json()["model_version"] == str(zoo.info("bilstm_atis")["revision"])
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -376,7 +376,7 @@ def test_signature_can_be_asked_by_a_request_of_tensorflow_serving(server):
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         received = PredictRequest.FromString(request.SerializeToString())
 
-        loaded = tf.saved_model.load(server.folder / model / "1")
+        loaded = tf.saved_model.load(server.folder / model / str(zoo.info(model)["revision"]))
         signature = loaded.signatures[received.model_spec.signature_name]
         specs = signature.structured_input_signature[1]
         assert specs.keys() == received.inputs.keys()
