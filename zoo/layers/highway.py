@@ -1,6 +1,7 @@
 """Highway layers: a gate decides, unit by unit, what is transformed and what is carried."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import keras
 from keras import ops
@@ -23,10 +24,15 @@ def _initial_gate_bias(gate, gate_bias):
     return float(gate_bias)
 
 
-def _mix(x, h, gate, form):
-    """The Highway equation, for a gate that is already between 0 and 1."""
-    # Written from x in both forms: a gate that carries all then gives x itself, unrounded.
-    t = gate if form == "transform" else 1 - gate
+def _transform_gate(logits, gate):
+    """Returns T between 0 and 1 from the logits of a gate in either form."""
+    g = ops.sigmoid(logits)
+    return g if gate == "transform" else 1 - g
+
+
+def mixed(x, h, t):
+    """Returns y of a Highway layer from its input x, its transform h and its transform gate t."""
+    # Written so that a gate which carries all gives x itself, unrounded.
     return x + t * (h - x)
 
 
@@ -96,11 +102,23 @@ class Highway(keras.layers.Layer):
                     f"maps {tuple(input_shape)} to {tuple(shape)}"
                 )
 
+    def parts(self):
+        """Returns a list of one function, from x to the transform H(x) and the transform gate T(x).
+
+        It is what a `HighwayStack` returns for each of its layers.
+        """
+
+        def part(x):
+            # The wrapped layers may have a dtype policy of their own.
+            h = ops.cast(self.transform(x), self.compute_dtype)
+            logits = ops.cast(self.gate_logits(x), self.compute_dtype)
+            return h, _transform_gate(logits, self.gate)
+
+        return [part]
+
     def call(self, x):
-        # The wrapped layers may have a dtype policy of their own.
-        h = ops.cast(self.transform(x), self.compute_dtype)
-        logits = ops.cast(self.gate_logits(x), self.compute_dtype)
-        return _mix(x, h, ops.sigmoid(logits), self.gate)
+        (part,) = self.parts()
+        return mixed(x, *part(x))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -201,13 +219,21 @@ class HighwayStack(keras.layers.Layer):
             initializer=keras.initializers.Constant(self.initial_gate_bias),
         )
 
-    def call(self, x):
+    def parts(self):
+        """Returns a function for each layer, from its x to its H(x) and its transform gate T(x)."""
         # One product a layer gives both the transform and the gate.
         kernels = ops.unstack(ops.concatenate([self.kernel, self.gate_kernel], axis=-1))
         biases = ops.unstack(ops.concatenate([self.bias, self.gate_bias], axis=-1))
-        for kernel, bias in zip(kernels, biases, strict=True):
-            h, g = ops.split(ops.matmul(x, kernel) + bias, 2, axis=-1)
-            x = _mix(x, self.activation(h), ops.sigmoid(g), self.gate)
+
+        def part(kernel, bias, x):
+            h, logits = ops.split(ops.matmul(x, kernel) + bias, 2, axis=-1)
+            return self.activation(h), _transform_gate(logits, self.gate)
+
+        return [partial(part, *weights) for weights in zip(kernels, biases, strict=True)]
+
+    def call(self, x):
+        for part in self.parts():
+            x = mixed(x, *part(x))
         return x
 
     def compute_output_shape(self, input_shape):

@@ -30,6 +30,7 @@ def language_model(
     embedding_units: int = 128,
     tied: bool = False,
     dropout: float = 0.2,
+    recurrent_dropout: float = 0.0,
 ) -> keras.Model:
     """Builds a recurrent language model (Mikolov et al., Interspeech 2010), over any cell.
 
@@ -45,6 +46,8 @@ def language_model(
         embedding_units: size of a symbol's embedding.
         tied: whether the embeddings are the weights of the logits too.
         dropout: rate on embeddings, between layers and before the logits, in training.
+        recurrent_dropout: rate on the states, one mask a text (Gal and Ghahramani,
+            arXiv:1512.05287), in training.
 
     Returns:
         A model from a dict of `target` `(batch, time)`, integers, to the logits of the symbol after
@@ -52,7 +55,7 @@ def language_model(
 
     Raises:
         ValueError: if there is no such cell, `target_vocabulary` is empty, a size is no positive
-            integer, or `dropout` is not at least 0 and less than 1.
+            integer, or a dropout rate is not at least 0 and less than 1.
     """
     if not target_vocabulary:
         raise ValueError("target_vocabulary must hold a piece or more: a language model reads it")
@@ -65,5 +68,6 @@ def language_model(
         embedding_units=embedding_units,
         tied=tied,
         dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
     )
     return keras.Model({"target": target}, decoder(target, []), name="language_model")

@@ -113,6 +113,7 @@ class Decoder:
         embedding_units: int,
         tied: bool,
         dropout: float,
+        recurrent_dropout: float = 0.0,
         attention: str = "none",
     ) -> "Decoder":
         """Returns a decoder of new layers.
@@ -123,6 +124,7 @@ class Decoder:
             embedding_units: size of a symbol's embedding.
             tied: whether the embeddings are the weights of the logits too.
             dropout: rate on what a recurrent layer reads and before the logits.
+            recurrent_dropout: rate on the states, as the cells have it.
             attention: "none", "dot" or "additive".
 
         Raises:
@@ -147,7 +149,9 @@ class Decoder:
         for i in range(max(1, depth)):
             size = embedding_units
             if depth:
-                one = named_cell(cell, units, dropout=dropout, name="cell")
+                one = named_cell(
+                    cell, units, dropout=dropout, recurrent_dropout=recurrent_dropout, name="cell"
+                )
                 size = one.output_size
                 layers.append(
                     Recurrent(one, return_sequences=True, return_state=True, name=f"decoder_{i}")
