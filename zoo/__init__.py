@@ -27,6 +27,7 @@ _PUBLIC = {
     "IntegrityError": "zoo.errors",
     "UntrustedError": "zoo.errors",
     "DataUnavailableError": "zoo.errors",
+    "analysis": "zoo.analysis",
     "cells": "zoo.cells",
     "layers": "zoo.layers",
     "data": "zoo.data",
@@ -36,6 +37,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 if TYPE_CHECKING:
+    from zoo import analysis as analysis
     from zoo import cells as cells
     from zoo import data as data
     from zoo import layers as layers

@@ -39,6 +39,7 @@ class GRUCell(ConvertibleCell):
     keras_cell = keras.layers.GRUCell
     torch_layer = "GRU"
     torch_order = (1, 0, 2)
+    gate_names = ("update", "reset")
 
     def __init__(
         self,
@@ -88,6 +89,20 @@ class GRUCell(ConvertibleCell):
             g = self.activation(x_h + product(r * seen, params["candidate"]))
         h = g + z * (h - g)
         return h, [h]
+
+    def gates(self, inputs, before):
+        """Returns "update" and "reset" of any number of steps at once.
+
+        Args:
+            inputs: `(..., inputs)`.
+            before: h before each step, `(..., units)`.
+        """
+        kernel = self.as_factor(self.recurrent_kernel)[:, : 2 * self.units]
+        a = self.project(inputs)[..., : 2 * self.units] + product(before, kernel)
+        if self.reset_after and self.use_bias:
+            a = a + self.as_value(self.bias[1])[: 2 * self.units]
+        z, r = ops.split(self.recurrent_activation(a), 2, axis=-1)
+        return dict(zip(self.gate_names, (z, r), strict=True))
 
     @classmethod
     def _arguments_of_torch(cls, module):

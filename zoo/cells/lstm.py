@@ -39,6 +39,7 @@ class LSTMCell(ConvertibleCell):
     keras_cell = keras.layers.LSTMCell
     torch_layer: str | None = "LSTM"
     torch_order = (0, 1, 2, 3)
+    gate_names = ("input", "forget", "output")
 
     def __init__(
         self,
@@ -74,6 +75,17 @@ class LSTMCell(ConvertibleCell):
         c = f * c + i * g
         h = o * self.output_activation(c)
         return h, [h, c]
+
+    def gates(self, inputs, before):
+        """Returns "input", "forget" and "output" of any number of steps at once.
+
+        Args:
+            inputs: `(..., inputs)`.
+            before: h before each step, `(..., units)`.
+        """
+        a = self.project(inputs) + product(before, self.params()["recurrent_kernel"])
+        i, f, _, o = ops.split(self.recurrent_activation(a), 4, axis=-1)
+        return dict(zip(self.gate_names, (i, f, o), strict=True))
 
     @classmethod
     def _arguments_of_keras(cls, config):

@@ -1,0 +1,154 @@
+"""How far the gates of a network are open: by layer, by example and by class."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from rich.progress import track
+
+from zoo.analysis import gated
+from zoo.layers import HighwayStack
+from zoo.layers.highway import mixed
+from zoo.pipelines.base import compiled
+
+# Examples that go through a model at once.
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The transform gates T of a model's Highway layers; where T is 0 a layer carries.
+
+    `layers` are the names of the layers, first to last. `bias` and `activity` have an array for
+    each: the biases of its gate, float32 `(units,)`, those of a carry gate with the other sign, as
+    T = 1 - z has them; and T of each example, the mean over time or space, float32
+    `(count, units)`.
+    """
+
+    layers: list[str]
+    bias: list[np.ndarray]
+    activity: list[np.ndarray]
+
+    @property
+    def mean_bias(self) -> np.ndarray:
+        """The mean bias of each layer's gate, `(layers,)`."""
+        return np.array([bias.mean() for bias in self.bias])
+
+    @property
+    def mean_activity(self) -> np.ndarray:
+        """The mean of T in each layer, `(layers,)`."""
+        return np.array([t.mean() for t in self.activity])
+
+    @property
+    def effective_depth(self) -> np.ndarray:
+        """The number of transforms that each example goes through, `(count,)`.
+
+        It is the sum of the layers' mean T: written out, a Highway network is a sum over paths that
+        pass each layer by its transform with weight T and by its carry with 1 - T, as Veit, Wilber
+        and Belongie write out a residual network (arXiv:1605.06431), and the sum is the mean length
+        of a path.
+        """
+        return np.sum([t.mean(axis=1) for t in self.activity], axis=0)
+
+    def by_class(self, targets: Any, classes: int | None = None) -> list[np.ndarray]:
+        """Returns the mean T of the examples of each class, `(classes, units)` for each layer.
+
+        Args:
+            targets: integer class ids `(count,)`.
+            classes: number of classes; without, those up to the largest id. One that has no example
+                is NaN.
+
+        Raises:
+            ValueError: if there are not as many targets as examples.
+        """
+        targets = np.asarray(targets)
+        count = len(self.activity[0])
+        if targets.shape != (count,):
+            raise ValueError(f"targets must have the shape {(count,)}, got {targets.shape}")
+        members = np.eye(classes or targets.max() + 1)[targets].T
+        sizes = members.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            return [members @ t / sizes for t in self.activity]
+
+
+def gates(model: keras.Model, inputs: Any, *, progress: bool = False) -> Gates:
+    """Returns how far each gate of a model's Highway layers is open for each of the inputs.
+
+    Source: figures 2 and 3 of Srivastava, Greff and Schmidhuber, *Training Very Deep Networks*,
+    arXiv:1507.06228.
+
+    Args:
+        model: a functional or sequential model with Highway layers.
+        inputs: as `model.predict` takes them.
+        progress: whether to show a bar.
+
+    Raises:
+        ValueError: if the model has no Highway layer, or there are no inputs.
+        TypeError: if `model` is no Keras model.
+    """
+    names = gated.names_of(model)
+    count = gated.count_of(inputs)
+    gated_layers = gated.gated_layers(model)
+    found: list[Any] = []
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if layer not in gated_layers:
+            return layer(*args, **kwargs)
+        output, *activity = _Activity(layer)(*args, **kwargs)
+        found.extend(activity)
+        return output
+
+    inner = gated.through(model, call)
+    activity_of = compiled(keras.Model(inner.input, found))
+    starts = range(0, count, BATCH)
+    batches = [
+        activity_of(gated.rows(inputs, start, start + BATCH))
+        for start in track(starts, "gates", disable=not progress, transient=True)
+    ]
+    activity = [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
+    bias = [bias for layer in gated_layers for bias in _biases(layer)]
+    return Gates(names, bias, activity)
+
+
+def _biases(layer: Any) -> list[np.ndarray]:
+    """Returns the biases of each gate of a Highway layer or stack, as T has them."""
+    sign = 1 if layer.gate == "transform" else -1
+    if isinstance(layer, HighwayStack):
+        return list(sign * ops.convert_to_numpy(layer.gate_bias))
+    bias = getattr(layer.gate_logits, "bias", None)
+    return [sign * ops.convert_to_numpy(bias) if bias is not None else np.zeros(1, np.float32)]
+
+
+class _Activity(keras.layers.Layer):
+    """A Highway layer, or a stack, that also returns the mean T of each example, layer by layer."""
+
+    def __init__(self, layer):
+        super().__init__(dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = True
+
+    def call(self, x, mask=None):
+        activity = []
+        for part in self.layer.parts():
+            h, t = part(x)
+            activity.append(_mean_over_places(t, mask))
+            x = mixed(x, h, t)
+        return [x, *activity]
+
+    def compute_mask(self, inputs, mask):
+        return [mask] + [None] * gated.depth_of(self.layer)
+
+    def compute_output_spec(self, x, mask=None):
+        shapes = [x.shape] + [(x.shape[0], x.shape[-1])] * gated.depth_of(self.layer)
+        return [keras.KerasTensor(shape, self.compute_dtype) for shape in shapes]
+
+
+def _mean_over_places(t, mask):
+    """Returns the mean of `(batch, ..., units)` over all between, but for what is masked."""
+    if mask is not None:
+        seen = ops.cast(mask, t.dtype)[..., None]
+        return ops.sum(t * seen, axis=1) / ops.maximum(ops.sum(seen, axis=1), 1)
+    places = tuple(range(1, len(t.shape) - 1))
+    return ops.mean(t, axis=places) if places else t

@@ -1,0 +1,137 @@
+"""The Highway layers of a model, and the model called anew with something else in their place."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.layers import Highway, HighwayStack
+
+
+def gated_layers(model: keras.Model) -> list[Highway | HighwayStack]:
+    """Returns the Highway layers and stacks of a model, those of models inside of it too.
+
+    Raises:
+        TypeError: if `model` is no Keras model.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {model!r}")
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, Highway | HighwayStack):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += gated_layers(layer)
+    return found
+
+
+def depth_of(layer: Highway | HighwayStack) -> int:
+    """Returns the number of layers that a Highway layer or a stack is."""
+    return layer.depth if isinstance(layer, HighwayStack) else 1
+
+
+def names_of(model: keras.Model) -> list[str]:
+    """Returns a name for each Highway layer of a model, in the order of its layers.
+
+    Those of a stack are named by the stack and their number in it, from 0.
+
+    Raises:
+        TypeError: if `model` is no Keras model.
+        ValueError: if it has no Highway layer.
+    """
+    names = []
+    for layer in gated_layers(model):
+        if isinstance(layer, HighwayStack):
+            names += [f"{layer.name}[{i}]" for i in range(layer.depth)]
+        else:
+            names.append(layer.name)
+    if not names:
+        raise ValueError(f"model {model.name!r} has no Highway layer, so no gate to look at")
+    return names
+
+
+def places_of(model: keras.Model) -> dict[Highway | HighwayStack, range]:
+    """Returns the places of the layers of each of `gated_layers(model)`, counted through from 0."""
+    places, end = {}, 0
+    for layer in gated_layers(model):
+        start, end = end, end + depth_of(layer)
+        places[layer] = range(start, end)
+    return places
+
+
+def checked_places(layers: Sequence[int], depth: int) -> list[int]:
+    """Returns the places of layers, each once and from 0 on.
+
+    Raises:
+        ValueError: if one is not that of any of `depth` layers, counted from 0 or, where negative,
+            from the last.
+    """
+    for layer in layers:
+        is_place = isinstance(layer, int | np.integer) and not isinstance(layer, bool)
+        if not is_place or not -depth <= layer < depth:
+            raise ValueError(f"layers must be integers from {-depth} to {depth - 1}, got {layer!r}")
+    return list(dict.fromkeys(int(layer) % depth for layer in layers))
+
+
+def ends(model: keras.Model) -> tuple[Any, Any]:
+    """Returns a model's symbolic inputs and outputs.
+
+    Raises:
+        ValueError: if it is neither functional nor sequential, or not built.
+    """
+    try:
+        if isinstance(model, keras.Sequential):
+            return model.inputs[0], model.outputs[0]
+        return model.input, model.output
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"model {model.name!r} must be functional or sequential, and built"
+        ) from error
+
+
+def through(model: keras.Model, call: Callable[..., Any], inputs: Any = None) -> keras.Model:
+    """Returns a model of the same layers, each called by `call(layer, *args, **kwargs)`.
+
+    Args:
+        model: a functional or sequential model; the layers of models inside of it are called too,
+            where there are Highway layers among them.
+        call: what returns a layer's symbolic outputs.
+        inputs: symbolic; new ones by default.
+
+    Raises:
+        ValueError: if the model is neither functional nor sequential, or uses a Highway layer
+            twice.
+    """
+    graph = keras.Model(*ends(model))
+
+    seen = set()
+
+    def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, Highway | HighwayStack) and layer in seen:
+            raise ValueError(f"model {model.name!r} uses the Highway layer {layer.name!r} twice")
+        seen.add(layer)
+        if isinstance(layer, keras.Model) and gated_layers(layer):
+            return through(layer, call, args[0]).output
+        return call(layer, *args, **kwargs)
+
+    return keras.models.clone_model(
+        graph, input_tensors=inputs, clone_function=lambda layer: layer, call_function=called
+    )
+
+
+def count_of(inputs: Any) -> int:
+    """Returns the number of examples of what a model takes.
+
+    Raises:
+        ValueError: if there are none, or the arrays hold different numbers of them.
+    """
+    counts = {len(array) for array in keras.tree.flatten(inputs)}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(f"inputs must hold the same number of examples, 1 or more, got {counts}")
+    return counts.pop()
+
+
+def rows(inputs: Any, start: int, stop: int) -> Any:
+    """Returns the examples from `start` to before `stop`."""
+    return keras.tree.map_structure(lambda array: np.asarray(array)[start:stop], inputs)
