@@ -232,6 +232,88 @@ def test_plot_of_attention(run, folders, tmp_path):
     assert not (tmp_path / "none.png").exists()
 
 
+def is_drawn(path):
+    """Whether a file is a picture with something in it."""
+    with Image.open(path) as picture:
+        return np.ptp(np.asarray(picture)) > 200
+
+
+def test_lesion(run, need_data, tmp_path):
+    need_data("mnist")
+    arguments = ("lesion", "digits_highway", "--split", "test[:50]")
+    done = run(*arguments, "--json", "--plot", tmp_path / "lesion.png")
+    assert done.exit_code == 0, done.stderr
+    whole, *without = json.loads(done.stdout)
+    model, (pixels, ids) = zoo.load("digits_highway"), zoo.data.load("mnist", "test[:50]")
+    loss, accuracy = model.evaluate(pixels, ids, verbose=0)
+    assert whole == {
+        "removed": "none",
+        "loss": pytest.approx(loss, abs=1e-5),
+        "accuracy": pytest.approx(accuracy),
+    }
+    assert [row["removed"] for row in without] == ["highway[0]", "highway[1]", "highway[2]"]
+    assert is_drawn(tmp_path / "lesion.png")
+    lines = run(*arguments).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == [row["removed"] for row in [whole, *without]]
+    assert "of 3 layers can go" in lines[-1]
+
+
+def test_gates(run, need_data, tmp_path):
+    need_data("mnist")
+    pictures = [tmp_path / "gates.png", tmp_path / "classes.png"]
+    plots = ("--plot", pictures[0], "--plot-classes", pictures[1])
+    done = run("gates", "digits_highway", "--split", "test[:50]", "--json", *plots)
+    assert done.exit_code == 0, done.stderr
+    pixels, _ = zoo.data.load("mnist", "test[:50]")
+    found, expected = (
+        json.loads(done.stdout),
+        zoo.analysis.gates(zoo.load("digits_highway"), pixels),
+    )
+    assert [row["layer"] for row in found["layers"]] == expected.layers
+    for name, values in (("bias", expected.mean_bias), ("activity", expected.mean_activity)):
+        assert [row[name] for row in found["layers"]] == pytest.approx(values.tolist())
+    assert found["effective_depth"] == pytest.approx(float(expected.effective_depth.mean()))
+    assert all(map(is_drawn, pictures))
+    assert "of 3 layers" in run("gates", "digits_highway", "--split", "test[:9]").stdout
+
+
+def test_traces(run, folders, tmp_path):
+    folder, plot = folders("text-classification"), tmp_path / "traces.png"
+    done = run("traces", folder, "a dull film", "--json", "--plot", plot)
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["pieces"] == ["a", "dull", "film"]
+    inputs = zoo.preprocessor(folder).encode(["a dull film"])
+    expected = zoo.analysis.traces(zoo.load(folder), inputs)
+    for layer, gates in expected.items():
+        for gate, values in gates.items():
+            means = values[0].mean(axis=-1).tolist()
+            assert found["gates"][f"{layer} {gate}"] == pytest.approx(means, abs=1e-6)
+    assert is_drawn(plot)
+    # Of a sequence: its pieces and its end, in the encoder alone.
+    done = run("traces", folders("sequence-to-sequence"), "xyz")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["x", "y", "z", "⏎"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("lesion", "digits_mlp"), "has no Highway layer"),
+        (("gates", "digits_highway", "--split", "exam"), "exam"),
+        (("traces", "digits_mlp", "a"), "digits_mlp reads pictures"),
+        (("lesion", "digits_highway", "--plot", "a.xyz", "--split", "test[:9]"), "xyz"),
+    ],
+)
+def test_what_cannot_be_looked_into(run, need_data, arguments, told):
+    need_data("mnist")
+    assert_error(run(*arguments), told)
+
+
+def test_model_without_a_card_names_no_data(run, tmp_path):
+    zoo.save(random_model("highway_classifier", depth=2, units=4), tmp_path / "own")
+    assert_error(run("lesion", tmp_path / "own"), "has no card that names its data")
+
+
 @pytest.fixture
 def pictures(tmp_path):
     """Paths of pictures of different names and labels."""

@@ -1,4 +1,4 @@
-"""The command line: `zoo list | info | cite | run | export | serve | verify | publish | cache`.
+"""The command line: to find, ask, look into, export, serve and check checkpoints.
 
 Exit codes: 0 done; 1 an error that the user can mend, told in one line on standard error, or a
 checkpoint that fails `verify`; 2 a command that is not written as it should be.
@@ -383,6 +383,164 @@ def export(
         fetch_first(name, trust)
         written = zoo.export(name, path, format=format, trust=trust)
     print_written(written, as_json, format=format)
+
+
+Split = Annotated[str, typer.Option(help="Part of the checkpoint's data: test, or 'train[:1000]'.")]
+Plot = Annotated[Path | None, typer.Option(help="Write a picture, .png, .svg or .pdf.")]
+
+
+def examples_of(model: Any, split: str) -> tuple[Any, Any]:
+    """Returns a part of a checkpoint's data as its model takes it: inputs, and class ids.
+
+    Raises:
+        ValueError: if the model was not made from data that are known.
+    """
+    from zoo import loading
+
+    found = loading.origin(model).published
+    if found is None or "dataset" not in found.card:
+        raise ValueError(f"{model.name!r} has no card that names its data")
+    inputs, targets = zoo.data.load(found.card["dataset"]["name"], split)
+    labels = targets["labels"] if isinstance(targets, dict) else targets
+    return zoo.preprocessor(model).encode(inputs, labels)
+
+
+@app.command()
+def lesion(
+    name: Name,
+    split: Split = "test",
+    plot: Plot = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score without each Highway layer in turn.
+
+    A layer whose gate is closed hands its input on. Shown are loss and accuracy without it.
+
+    \b
+    zoo lesion highway_mnist_50 --plot lesion.png
+    """
+    from zoo import terminal
+
+    with plain_errors():
+        fetch_first(name, trust)
+        model = zoo.load(name, trust=trust)
+        found = zoo.analysis.lesion(model, *examples_of(model, split), progress=not as_json)
+        if plot:
+            zoo.plots.lesion(found, labels=[split]).savefig(plot)
+    rows = [
+        ("none", found.whole_loss, found.whole_accuracy),
+        *zip(found.layers, found.loss.tolist(), found.accuracy.tolist(), strict=True),
+    ]
+    if as_json:
+        print_json([dict(zip(("removed", "loss", "accuracy"), row, strict=True)) for row in rows])
+        return
+    columns = {"removed": "left", "loss": "right", "accuracy": "right"}
+    terminal.show_rows(columns, [(layer, f"{a:.4f}", f"{b:.4f}") for layer, a, b in rows])
+    typer.echo(
+        f"{len(found.idle())} of {len(found.layers)} layers can go, one at a time, for less than "
+        "a hundredth of the accuracy"
+    )
+
+
+@app.command()
+def gates(
+    name: Name,
+    split: Split = "test",
+    plot: Plot = None,
+    plot_classes: Annotated[
+        Path | None, typer.Option(help="Write a picture of the gates by class.")
+    ] = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far Highway gates are open.
+
+    Shown are the mean bias of each layer's gate and the mean of T, and how many transforms an
+    example goes through.
+
+    \b
+    zoo gates highway_mnist_50 --plot gates.png
+    """
+    from zoo import terminal
+
+    with plain_errors():
+        fetch_first(name, trust)
+        model = zoo.load(name, trust=trust)
+        inputs, targets = examples_of(model, split)
+        found = zoo.analysis.gates(model, inputs, progress=not as_json)
+        if plot:
+            zoo.plots.gates(found).savefig(plot)
+        if plot_classes:
+            labels = zoo.preprocessor(model).labels
+            zoo.plots.gates_by_class(found, targets, labels).savefig(plot_classes)
+    rows = list(
+        zip(found.layers, found.mean_bias.tolist(), found.mean_activity.tolist(), strict=True)
+    )
+    depth = float(found.effective_depth.mean())
+    if as_json:
+        layers = [dict(zip(("layer", "bias", "activity"), row, strict=True)) for row in rows]
+        print_json({"layers": layers, "effective_depth": depth})
+        return
+    columns = {"layer": "left", "bias": "right", "mean T": "right"}
+    terminal.show_rows(columns, [(layer, f"{a:.3f}", f"{b:.3f}") for layer, a, b in rows])
+    typer.echo(f"an example goes through {depth:.1f} transforms of {len(rows)} layers")
+
+
+@app.command()
+def traces(
+    name: Name,
+    text: Annotated[str, typer.Argument(help="One text.")],
+    plot: Plot = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show LSTM and GRU gates word by word.
+
+    Shown is the mean of each gate over a layer's units.
+
+    \b
+    zoo traces bilstm_atis "flights to rome"
+    """
+    from zoo import terminal
+
+    with plain_errors():
+        fetch_first(name, trust)
+        model = zoo.load(name, trust=trust)
+        if not isinstance(model.input, dict) or "pixels" in model.input:
+            raise ValueError(f"traces are of models that read text, and {name} reads pictures")
+        inputs = zoo.preprocessor(model).encode([text])
+        pieces = pieces_of(model, text, inputs)
+        found = {
+            layer: of_layer
+            for layer, of_layer in zoo.analysis.traces(model, inputs).items()
+            # A decoder has read nothing yet but the boundary.
+            if len(pieces) == next(iter(of_layer.values())).shape[1]
+        }
+        if plot:
+            zoo.plots.traces(found, pieces).savefig(plot)
+    means = {
+        f"{layer} {gate}": values[0].mean(axis=-1).tolist()
+        for layer, of_layer in found.items()
+        for gate, values in of_layer.items()
+    }
+    if as_json:
+        print_json({"pieces": pieces, "gates": means})
+        return
+    shown = [zoo.plots.SHOWN.get(piece, piece) for piece in pieces]
+    rows = zip(shown, *means.values(), strict=True)
+    columns = {"": "left"} | dict.fromkeys(means, "right")
+    terminal.show_rows(columns, [[piece, *(f"{x:.2f}" for x in row)] for piece, *row in rows])
+
+
+def pieces_of(model: Any, text: str, inputs: Any) -> list[str]:
+    """Returns what a model reads of a text at each step: words, or the pieces of a sequence."""
+    from zoo.preprocessing.sentence import tokens_of
+
+    if "words" in inputs:
+        return [token.text for token in tokens_of(text)]
+    read = "source" if "source" in inputs else "target"
+    return getattr(zoo.preprocessor(model), read).pieces(inputs[read][0])
 
 
 @app.command()

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from rich.progress import track
 
 from zoo.analysis import gated
 from zoo.layers import HighwayStack
@@ -89,7 +88,7 @@ def gates(model: keras.Model, inputs: Any, *, progress: bool = False) -> Gates:
         TypeError: if `model` is no Keras model.
     """
     names = gated.names_of(model)
-    count = gated.count_of(inputs)
+    gated.count_of(inputs)
     gated_layers = gated.gated_layers(model)
     found: list[Any] = []
 
@@ -102,12 +101,8 @@ def gates(model: keras.Model, inputs: Any, *, progress: bool = False) -> Gates:
 
     inner = gated.through(model, call)
     activity_of = compiled(keras.Model(inner.input, found))
-    starts = range(0, count, BATCH)
-    batches = [
-        activity_of(gated.rows(inputs, start, start + BATCH))
-        for start in track(starts, "gates", disable=not progress, transient=True)
-    ]
-    activity = [np.concatenate(parts).astype(np.float32) for parts in zip(*batches, strict=True)]
+    found_of = [activity_of(some) for _, some in gated.batches(inputs, BATCH, "gates", progress)]
+    activity = [np.concatenate(parts).astype(np.float32) for parts in zip(*found_of, strict=True)]
     bias = [bias for layer in gated_layers for bias in _biases(layer)]
     return Gates(names, bias, activity)
 

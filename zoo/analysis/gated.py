@@ -1,10 +1,12 @@
 """The Highway layers of a model, and the model called anew with something else in their place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from zoo.layers import Highway, HighwayStack
 
@@ -132,6 +134,11 @@ def count_of(inputs: Any) -> int:
     return counts.pop()
 
 
-def rows(inputs: Any, start: int, stop: int) -> Any:
-    """Returns the examples from `start` to before `stop`."""
-    return keras.tree.map_structure(lambda array: np.asarray(array)[start:stop], inputs)
+def batches(inputs: Any, size: int, description: str, progress: bool) -> Iterator[tuple[int, Any]]:
+    """Yields where each batch starts, and its examples, with a bar on standard error if asked."""
+    starts = range(0, count_of(inputs), size)
+    console = Console(stderr=True)
+    hidden = not (progress and console.is_terminal)
+    for start in track(starts, description, console=console, disable=hidden, transient=True):
+        stop = start + size
+        yield start, keras.tree.map_structure(lambda x: np.asarray(x)[start:stop], inputs)  # noqa: B023

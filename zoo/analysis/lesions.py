@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from rich.progress import track
 
 from zoo.analysis import gated
 from zoo.layers.highway import mixed
@@ -75,11 +74,9 @@ def lesion(
     sizes = [np.prod([size or 1 for size in one.input.shape]) for one in gated.gated_layers(model)]
     batch = max(1, int(AT_ONCE // max(sizes) // (len(removed) + 1)))
     losses, right = np.zeros((2, len(removed) + 1))
-    starts = range(0, count, batch)
-    for start in track(starts, "lesions", disable=not progress, transient=True):
+    for start, some in gated.batches(inputs, batch, "lesions", progress):
         wanted = targets[start : start + batch]
-        logits = logits_of(gated.rows(inputs, start, start + batch))
-        logits = logits.reshape(len(removed) + 1, len(wanted), -1)
+        logits = logits_of(some).reshape(len(removed) + 1, len(wanted), -1)
         probabilities = softmax(logits)[:, np.arange(len(wanted)), wanted]
         losses -= np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).sum(axis=1)
         right += (logits.argmax(axis=-1) == wanted).sum(axis=1)
