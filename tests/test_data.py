@@ -32,7 +32,7 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
     print("refused", time.monotonic() - start, type(error).__name__, error)
 """
 
-PICTURES = ["fashion_mnist", "mnist"]
+PICTURES = ["cifar10", "fashion_mnist", "mnist"]
 SENTENCES = ["atis", "conll2000", "ewt", "snips", "sst5"]
 TEXTS = ["cmudict", "mnist_spelled", "multi30k", "tinyshakespeare"]
 SENTIMENTS = ["very negative", "negative", "neutral", "positive", "very positive"]
@@ -103,6 +103,7 @@ assert not {"tensorflow", "tensorflow_datasets"} & sys.modules.keys()
     ("name", "version", "citation"),
     [
         ("atis", "1.0.0", "Hemphill, Charles T."),
+        ("cifar10", "1.0.0", "Krizhevsky"),
         ("cmudict", "1.0.0", "Carnegie Mellon"),
         ("conll2000", "1.0.0", "Tjong Kim Sang, Erik F. and Buchholz, Sabine"),
         ("ewt", "1.0.1", "A Gold Standard Dependency Corpus"),
@@ -139,6 +140,42 @@ def test_where_texts_are_to_be_predicted_no_names_are(name):
 def test_unknown_target_is_told_the_known(name, target):
     with pytest.raises(ValueError, match=f"no target of {name} named 'intents'.*labels"):
         zoo.data.labels(name, target)
+
+
+def cifar_batches():
+    return [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+
+
+def test_cifar10_is_what_its_batches_hold(tmp_path):
+    folder = Path(os.environ.get("ZOO_DATA_DIR", ""), "cifar10")
+    if not all((folder / file).is_file() for file in cifar_batches()):
+        pytest.skip("the binary batches of cifar10 are not on this machine")
+    raw = np.concatenate([np.fromfile(folder / file, np.uint8) for file in cifar_batches()])
+    raw = raw.reshape(60000, 3073)
+    for split, rows in (("train", slice(50000)), ("test", slice(50000, None))):
+        pictures, ids = zoo.data.load("cifar10", split)
+        assert pictures.shape[1:] == (32, 32, 3)
+        np.testing.assert_array_equal(ids, raw[rows, 0])
+        in_planes = pictures.transpose(0, 3, 1, 2).reshape(len(pictures), -1)
+        np.testing.assert_array_equal(in_planes, raw[rows, 1:])
+
+
+def test_cifar10_of_other_batches_is_refused(tmp_path):
+    (tmp_path / "cifar10").mkdir()
+    for file in cifar_batches():
+        (tmp_path / "cifar10" / file).write_bytes(bytes(3073))
+    folders = {"ZOO_DATA_DIR": str(tmp_path), "TFDS_DATA_DIR": str(tmp_path / "made")}
+    _, kind, message = refusal("cifar10", **folders, **NO_NETWORK)
+    assert kind == "IntegrityError"
+    assert "cifar10" in message
+
+
+def test_cifar10_without_its_batches_names_them(tmp_path):
+    (tmp_path / "cifar10").mkdir()
+    folders = {"ZOO_DATA_DIR": str(tmp_path), "TFDS_DATA_DIR": str(tmp_path / "made")}
+    _, kind, message = refusal("cifar10", **folders, **NO_NETWORK)
+    assert kind == "DataUnavailableError"
+    assert all(file in message for file in cifar_batches())
 
 
 def test_labels_are_in_the_order_of_their_ids():

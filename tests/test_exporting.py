@@ -96,6 +96,7 @@ def test_exported_models_answer_as_the_pipeline_does(tmp_path):
 MODELS = {
     "cnn": lambda: random_model("cnn_classifier", filters=[2], units=4),
     "highway": lambda: random_model("highway_classifier", depth=4, units=6),
+    "convolutional highway": lambda: random_model("conv_highway_classifier", stages=[[3, 2]] * 2),
     "lstm both ways": lambda: labeller(intents=["ask", "tell"]),
     "gru, crf, letters": lambda: labeller(
         "tagger", cell="gru", crf=True, character_filters=4, depth=2, highway=True

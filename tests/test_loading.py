@@ -17,6 +17,7 @@ BUILDERS = {
     "mlp_classifier": {"units": [5, 4]},
     "cnn_classifier": {"filters": [2, 3], "units": 4},
     "highway_classifier": {"depth": 3, "units": 5},
+    "conv_highway_classifier": {"stages": [[2, 2], [3, 2]], "average_filters": 4},
 }
 
 

@@ -111,6 +111,22 @@ def test_affine_moves_each_picture_by_itself(change):
         np.testing.assert_allclose(np.hypot(*offsets.T), 5, atol=0.2)
 
 
+def test_affine_mirrors_half_of_the_pictures():
+    pictures = tf.cast(random_pictures(200, (6, 5)), tf.float32)
+    moved = random_affine(pictures, tf.constant([1, 2]), **NO_MOVE, mirrored=True).numpy()
+    turned = np.array(
+        [
+            np.allclose(a, b[:, ::-1], atol=1e-2)
+            for a, b in zip(moved, pictures.numpy(), strict=True)
+        ]
+    )
+    same = np.array(
+        [np.allclose(a, b, atol=1e-2) for a, b in zip(moved, pictures.numpy(), strict=True)]
+    )
+    assert (turned ^ same).all()
+    assert 70 < turned.sum() < 130
+
+
 def test_rate_warms_up_and_goes_to_zero():
     schedule = adamw(200, rate=0.1, weight_decay=0.01)._learning_rate
     rates = [float(schedule(step)) for step in range(201)]

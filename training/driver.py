@@ -21,6 +21,7 @@ from zoo.verification import evaluate
 # Licences of the data sets, as their publishers state them.
 LICENCES = {
     "atis": "LDC: the data are not free, weights may be published",
+    "cifar10": "none stated",
     "cmudict": "BSD 2-Clause",
     "conll2000": "Wall Street Journal: the data are not free, weights may be published",
     "ewt": "CC BY-SA 4.0",

@@ -72,8 +72,9 @@ def random_affine(
     zoom: float,
     shear: float,
     shift: float,
+    mirrored: bool = False,
 ) -> tf.Tensor:
-    """Turns, zooms, shears and shifts each picture by itself.
+    """Turns, zooms, shears, shifts and perhaps mirrors each picture by itself.
 
     Args:
         pictures: float `(batch, height, width)` or `(batch, height, width, channels)`.
@@ -82,19 +83,29 @@ def random_affine(
         zoom: largest change of either axis's scale, 0.1 for 10 %.
         shear: largest shear, as a fraction.
         shift: largest shift along either axis, in pixels.
+        mirrored: whether half of the pictures are turned left side right.
     """
     if pictures.shape.rank == 3:
         moved = random_affine(
-            pictures[..., None], seed, degrees=degrees, zoom=zoom, shear=shear, shift=shift
+            pictures[..., None],
+            seed,
+            degrees=degrees,
+            zoom=zoom,
+            shear=shear,
+            shift=shift,
+            mirrored=mirrored,
         )
         return moved[..., 0]
     batch, height, width = tf.shape(pictures)[0], pictures.shape[1], pictures.shape[2]
     limits = tf.constant([degrees * math.pi / 180, zoom, zoom, shear, shift, shift])
     draws = tf.random.stateless_uniform((6, batch), seed, -1.0, 1.0) * limits[:, None]
     turn, zoom_x, zoom_y, sheared, shift_x, shift_y = tf.unstack(draws)
+    scale_x = 1 + zoom_x
+    if mirrored:
+        scale_x *= tf.sign(tf.random.stateless_uniform((batch,), seed + 1, -1.0, 1.0))
     cos, sin = tf.cos(turn), tf.sin(turn)
-    a, b = cos * (1 + zoom_x), (cos * sheared - sin) * (1 + zoom_y)
-    c, d = sin * (1 + zoom_x), (sin * sheared + cos) * (1 + zoom_y)
+    a, b = cos * scale_x, (cos * sheared - sin) * (1 + zoom_y)
+    c, d = sin * scale_x, (sin * sheared + cos) * (1 + zoom_y)
     # Turn about the middle of the picture, not its corner.
     x, y = (width - 1) / 2, (height - 1) / 2
     zero = tf.zeros_like(a)

@@ -19,6 +19,7 @@ from zoo.errors import DataUnavailableError, IntegrityError, unknown_name
 # name in the zoo -> name in tensorflow-datasets, its version pinned
 _TFDS = {
     "atis": "atis:1.0.0",
+    "cifar10": "cifar10_binary:1.0.0",
     "cmudict": "cmudict:1.0.0",
     "conll2000": "conll2000:1.0.0",
     "ewt": "universal_dependencies/en_ewt:1.0.1",
@@ -68,8 +69,8 @@ def load(name: str, split: str) -> tuple[Any, Any]:
             counts characters.
 
     Returns:
-        Of mnist and fashion_mnist, pictures and class ids: an array, uint8,
-        `(count, height, width)`, and int64 `(count,)`.
+        Of cifar10, fashion_mnist and mnist, pictures and class ids: an array, uint8, `(count,
+        height, width)`, of cifar10 `(count, height, width, 3)`, and int64 `(count,)`.
 
         Of others, a list (of mnist_spelled, such an array of pictures), and a dict of lists that
         are as long:

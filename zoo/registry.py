@@ -12,6 +12,7 @@ from zoo.errors import unknown_name
 # Where the zoo's own builders live, so that listing them imports no backend.
 _BUILTIN = {
     "cnn_classifier": "zoo.models.cnn_classifier",
+    "conv_highway_classifier": "zoo.models.conv_highway_classifier",
     "encoder_decoder": "zoo.models.encoder_decoder",
     "highway_classifier": "zoo.models.highway_classifier",
     "language_model": "zoo.models.language_model",

@@ -3,6 +3,7 @@
 from training.recipe import Recipe
 from training.recipes import (
     cnn_mnist,
+    conv_highway,
     highway_mnist,
     mlp_mnist,
     sentiment,
@@ -16,6 +17,7 @@ RECIPES = (
     highway_mnist.RECIPES
     | mlp_mnist.RECIPES
     | cnn_mnist.RECIPES
+    | conv_highway.RECIPES
     | sentiment.RECIPES
     | slot_filling.RECIPES
     | tagging.RECIPES
