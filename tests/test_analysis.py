@@ -49,7 +49,9 @@ def convolutional_model():
     x = keras.Input((8, 8, 3))
     y = Highway(keras.layers.Conv2D(3, 3, padding="same", activation="relu"), name="first")(x)
     y = keras.layers.MaxPooling2D()(y)
-    y = Highway(keras.layers.Conv2D(3, 3, padding="same", activation="relu"), name="second")(y)
+    # Of another size, so that something else than its input is carried.
+    second = keras.layers.Conv2D(6, 3, 2, padding="same", activation="relu")
+    y = Highway(second, shortcut="pad", name="second")(y)
     return randomised(
         keras.Model(x, keras.layers.Dense(CLASSES)(keras.layers.GlobalAveragePooling2D()(y)))
     )

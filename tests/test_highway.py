@@ -502,3 +502,96 @@ def test_gate_and_transform_have_paths_of_their_own():
     layer = Highway(layers.Dense(UNITS, name="gate"))
     layer.build((None, UNITS))
     assert len({weight.path for weight in layer.weights}) == 4
+
+
+# Shortcuts, where H changes the size
+
+
+def shortened(x, shortcut, steps, channels, projection):
+    """x in the shape of H(x), by NumPy."""
+    for axis, step in enumerate(steps, 1):
+        x = np.take(x, range(0, x.shape[axis], step), axis=axis)
+    if shortcut == "project":
+        return x @ projection
+    if shortcut == "pad":
+        wider = np.zeros((*x.shape[:-1], channels))
+        wider[..., : x.shape[-1]] = x
+        return wider
+    return x[..., :: x.shape[-1] // channels]
+
+
+@both_gates
+@pytest.mark.parametrize(
+    ("shortcut", "make", "shape", "steps"),
+    [
+        ("project", lambda: layers.Dense(3, activation="tanh"), (6,), ()),
+        ("project", lambda: layers.Dense(9, activation="tanh"), (5, 6), (1,)),
+        ("pad", lambda: layers.Dense(9, activation="tanh"), (6,), ()),
+        ("pad", lambda: layers.Dense(6, activation="tanh"), (6,), ()),
+        ("subsample", lambda: layers.Dense(2, activation="tanh"), (6,), ()),
+        ("project", lambda: layers.Conv2D(5, 3, 2, "same"), (7, 8, 6), (2, 2)),
+        ("pad", lambda: layers.Conv2D(8, 3, (1, 3), "same"), (4, 7, 6), (1, 3)),
+        ("subsample", lambda: layers.Conv1D(3, 3, 2, "same"), (5, 6), (2,)),
+        ("subsample", lambda: layers.Conv1D(6, 3, 2, "same"), (5, 6), (2,)),
+        ("project", lambda: layers.GRU(4, return_sequences=True), (5, 6), (1,)),
+    ],
+)
+def test_shortcut_brings_x_to_the_size_of_its_transform(gate, shortcut, make, shape, steps):
+    layer = Highway(make(), gate=gate, shortcut=shortcut, dtype="float64")
+    layer.transform.dtype_policy = "float64"
+    x = random_input(shape).astype("float64")
+    y = layer(x)
+    randomize(layer)
+    y = value(layer(x))
+    h, logits = value(layer.transform(x)), value(layer.gate_logits(x))
+    g = 1 / (1 + np.exp(-logits))
+    t = g if gate == "transform" else 1 - g
+    projection = None if layer.projection is None else value(layer.projection)
+    carried = shortened(x, shortcut, steps, h.shape[-1], projection)
+    assert y.shape == h.shape == tuple(layer.compute_output_shape(x.shape))
+    np.testing.assert_allclose(y, h * t + carried * (1 - t), atol=1e-6)
+    np.testing.assert_allclose(value(layer.carried(x)), carried, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "make", "shape"),
+    [
+        # Fewer units than there are to be carried; no whole number of times as many; more.
+        ("pad", lambda: layers.Dense(4), (6,)),
+        ("subsample", lambda: layers.Dense(4), (6,)),
+        ("subsample", lambda: layers.Dense(8), (6,)),
+        # More places, or none.
+        ("project", lambda: layers.UpSampling1D(2), (4, 6)),
+        ("project", lambda: layers.LSTM(6), (4, 6)),
+        ("pad", lambda: layers.Conv1D(6, 3, padding="valid"), (8, 6)),
+    ],
+)
+def test_shortcut_that_cannot_reach_the_size(shortcut, make, shape):
+    with pytest.raises(ValueError, match=f"shortcut='{shortcut}' cannot bring an input of shape"):
+        Highway(make(), shortcut=shortcut)(random_input(shape))
+
+
+def test_unknown_shortcut():
+    with pytest.raises(ValueError, match=r"shortcut must be None or one of .* got 'skip'"):
+        Highway(layers.Dense(3), shortcut="skip")
+
+
+@pytest.mark.parametrize("shortcut", ["project", "pad"])
+def test_shortcut_is_saved(shortcut, tmp_path):
+    x = keras.Input((5,))
+    model = keras.Model(x, Highway(layers.Dense(7), shortcut=shortcut)(x))
+    randomize(model.layers[1])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.layers[1].shortcut == shortcut
+    inputs = random_input((5,))
+    np.testing.assert_array_equal(value(loaded(inputs)), value(model(inputs)))
+
+
+def test_places_that_are_left_out_have_no_mask():
+    x = keras.Input((8, 3))
+    masked = layers.Masking()(x)
+    whole = Highway(layers.Conv1D(4, 3, padding="same"), shortcut="pad")(masked)
+    fewer = Highway(layers.Conv1D(4, 3, 2, padding="same"), shortcut="pad")(masked)
+    assert getattr(whole, "_keras_mask", None) is not None
+    assert getattr(fewer, "_keras_mask", None) is None

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from helpers import random_model, run_python
+from keras.layers import Conv1D, Dense
 
 import zoo
+from zoo.layers import Bidirectional, Highway, Recurrent
 from zoo.pipelines.base import softmax
 
 CELLS = ["elman", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway"]
@@ -31,13 +33,76 @@ def classifier(**config):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_padding_changes_nothing(cell, bidirectional):
-    model = classifier(cell=cell, bidirectional=bidirectional, depth=2, trigram_units=2)
+    assert_padding_changes_nothing(
+        classifier(cell=cell, bidirectional=bidirectional, depth=2, trigram_units=2)
+    )
+
+
+def assert_padding_changes_nothing(model):
     preprocessor = zoo.preprocessor(model)
     together = model.predict(preprocessor.encode(TEXTS), verbose=0)
     for text, logits in zip(TEXTS, together, strict=True):
         alone = model.predict(preprocessor.encode(text), verbose=0)[0]
         np.testing.assert_allclose(alone, logits, atol=1e-5)
     assert np.ptp(together, axis=0).min() > 1e-4
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("highway", ["dense", "conv", "lstm"])
+def test_highway_layers_of_any_kind(highway, bidirectional):
+    model = classifier(highway=highway, depth=4, bidirectional=bidirectional)
+    layers = [layer for layer in model.layers if isinstance(layer, Highway)]
+    kinds = {"dense": Dense, "conv": Conv1D, "lstm": Bidirectional if bidirectional else Recurrent}
+    assert [isinstance(layer.transform, kinds[highway]) for layer in layers] == [True] * 3
+    assert_padding_changes_nothing(model)
+    # With all gates shut it is the network of one layer.
+    for layer in layers:
+        layer.gate_logits.bias.assign(np.full(layer.gate_logits.bias.shape, -1e9))
+    plain = classifier(bidirectional=bidirectional)
+    for layer in plain.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    encoded = zoo.preprocessor(model).encode(TEXTS)
+    expected = plain.predict(encoded, verbose=0)
+    np.testing.assert_allclose(model.predict(encoded, verbose=0), expected, atol=1e-6)
+
+
+def test_true_is_the_recurrent_kind_and_false_none():
+    names = [
+        [layer.name for layer in classifier(highway=highway, depth=2).layers]
+        for highway in (True, "lstm", False, None)
+    ]
+    assert names[0] == names[1]
+    assert names[2] == names[3]
+    assert not any(isinstance(one, Highway) for one in classifier(highway=False, depth=2).layers)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "word_units"), [("project", 5), ("pad", 5), ("subsample", 16)]
+)
+def test_first_layer_is_a_highway_layer_too(shortcut, word_units, tmp_path):
+    model = classifier(highway="lstm", shortcut=shortcut, word_units=word_units, depth=2)
+    first = model.get_layer("recurrent_0")
+    assert isinstance(first, Highway)
+    assert first.shortcut == shortcut
+    assert_padding_changes_nothing(model)
+    sha256 = zoo.save(model, tmp_path / "saved")
+    encoded = zoo.preprocessor(model).encode(TEXTS)
+    loaded = zoo.load(tmp_path / "saved", sha256=sha256).predict(encoded, verbose=0)
+    np.testing.assert_array_equal(loaded, model.predict(encoded, verbose=0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"highway": "gru"}, "highway must be None or one of .* got 'gru'"),
+        ({"shortcut": "pad"}, "shortcut='pad' is for Highway layers, and highway is None"),
+        ({"highway": "lstm", "shortcut": "skip"}, "shortcut must be None or one of"),
+        ({"highway": "lstm", "shortcut": "pad", "word_units": 9}, "cannot bring an input of shape"),
+    ],
+)
+def test_highway_that_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        classifier(**arguments)
 
 
 def test_the_ends_decide():

@@ -128,15 +128,16 @@ class _Activity(keras.layers.Layer):
         activity = []
         for part in self.layer.parts():
             h, t = part(x)
-            activity.append(_mean_over_places(t, mask))
-            x = mixed(x, h, t)
+            activity.append(_mean_over_places(t, self.layer.compute_mask(x, mask)))
+            x = mixed(self.layer.carried(x), h, t)
         return [x, *activity]
 
     def compute_mask(self, inputs, mask):
-        return [mask] + [None] * gated.depth_of(self.layer)
+        return [self.layer.compute_mask(inputs, mask)] + [None] * gated.depth_of(self.layer)
 
     def compute_output_spec(self, x, mask=None):
-        shapes = [x.shape] + [(x.shape[0], x.shape[-1])] * gated.depth_of(self.layer)
+        shape = self.layer.compute_output_shape(x.shape)
+        shapes = [shape] + [(shape[0], shape[-1])] * gated.depth_of(self.layer)
         return [keras.KerasTensor(shape, self.compute_dtype) for shape in shapes]
 
 

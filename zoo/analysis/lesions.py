@@ -159,18 +159,21 @@ class _Lesions(keras.layers.Layer):
     def call(self, x):
         count = ops.shape(x)[0] // (1 + self.before)
         for part, removed in zip(self.layer.parts(), self.removed, strict=True):
-            y = mixed(x, *part(x))
-            x = ops.concatenate([y, x[:count]], axis=0) if removed else y
+            carried = self.layer.carried(x)
+            y = mixed(carried, *part(x))
+            x = ops.concatenate([y, carried[:count]], axis=0) if removed else y
         return x
 
     def compute_mask(self, inputs, mask):
+        mask = self.layer.compute_mask(inputs, mask)
         if mask is None or isinstance(mask, keras.KerasTensor):
             return mask
         whole = mask[: ops.shape(mask)[0] // (1 + self.before)]
         return ops.concatenate([mask, *[whole] * sum(self.removed)], axis=0)
 
     def compute_output_spec(self, x):
-        return keras.KerasTensor((None, *x.shape[1:]), self.compute_dtype)
+        shape = self.layer.compute_output_shape(x.shape)
+        return keras.KerasTensor((None, *shape[1:]), self.compute_dtype)
 
 
 class _Repeat(keras.layers.Layer):

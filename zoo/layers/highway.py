@@ -10,6 +10,7 @@ from zoo.arguments import positive_integer
 from zoo.initializers import StackedInitializer
 
 GATES = ("transform", "carry")
+SHORTCUTS = ("project", "pad", "subsample")
 
 # Added to a transform gate's bias this makes the sigmoid exactly 0 in every float dtype.
 _CLOSED = -1e9
@@ -44,9 +45,13 @@ class Highway(keras.layers.Layer):
     The course's form of the same layer is `y = z * x + (1 - z) * H(x)` with `z = 1 - T`; it is
     `gate="carry"`, and its bias starts positive where the paper's starts negative.
 
+    Where H changes the size, x is brought to it first (the same paper, section 2.1), and y = x' +
+    T(x) * (H(x) - x').
+
     Args:
         transform: a Keras layer `H` whose output has the shape of its input: dense,
-            convolutional ("same" padding), or recurrent (`return_sequences=True`).
+            convolutional ("same" padding), or recurrent (`return_sequences=True`); with `shortcut`
+            it may have another size.
         gate: `"transform"`, where the gate is the paper's T, or `"carry"`, where it is the
             course's z.
         gate_layer: a Keras layer that maps `x` to the logits of the gate, in the shape of `x`.
@@ -54,21 +59,40 @@ class Highway(keras.layers.Layer):
             and a dense layer over the last axis for any other.
         gate_bias: initial bias of the default gate. By default -3 for `"transform"` and 3 for
             `"carry"`, so that the layer starts by carrying.
+        shortcut: how x is brought to the size of H(x), where they differ. `"project"`: by a linear
+            map of the channels; `"pad"`: by zeros beside fewer channels than H has; `"subsample"`:
+            every k-th of k times as many. Where H has fewer places, in time or space, each of them
+            takes every k-th place.
 
-    Shapes: input and output `(batch, ..., channels)`, of the layer's compute dtype.
+    Shapes: input `(batch, ..., channels)`, output that of H(x), of the layer's compute dtype.
 
     Raises:
-        ValueError: if `gate` is unknown, if `gate_bias` is given together with `gate_layer`, or
-            if `H(x)` or the gate does not have the shape of `x`.
+        ValueError: if `gate` or `shortcut` is unknown, if `gate_bias` is given together with
+            `gate_layer`, if H(x) has not the shape of x and no shortcut can bring x to it, or if
+            the gate has not the shape of H(x).
     """
 
-    def __init__(self, transform, gate="transform", gate_layer=None, gate_bias=None, **kwargs):
+    def __init__(
+        self,
+        transform,
+        gate="transform",
+        gate_layer=None,
+        gate_bias=None,
+        shortcut=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if gate_layer is not None and gate_bias is not None:
             raise ValueError("gate_bias is for the default gate; set the bias of gate_layer in it")
         _initial_gate_bias(gate, gate_bias)
+        if shortcut is not None and shortcut not in SHORTCUTS:
+            raise ValueError(f"shortcut must be None or one of {SHORTCUTS}, got {shortcut!r}")
         self.supports_masking = True
         self.transform = transform
+        self.shortcut = shortcut
+        self.projection = None
+        # Where sizes differ: the step of the places that are carried, for each axis of places.
+        self._every = self._channels = None
         self.gate = gate
         self.gate_layer = gate_layer
         self.gate_bias = gate_bias
@@ -90,17 +114,57 @@ class Highway(keras.layers.Layer):
         )
 
     def build(self, input_shape):
+        if not self.transform.built:
+            self.transform.build(input_shape)
+        shape = tuple(self.transform.compute_output_shape(input_shape))
         if self.gate_logits is None:
-            self.gate_logits = self._default_gate(input_shape[-1])
-        for role, layer in (("transform", self.transform), ("gate", self.gate_logits)):
-            if not layer.built:
-                layer.build(input_shape)
-            shape = layer.compute_output_shape(input_shape)
-            if tuple(shape)[1:] != tuple(input_shape)[1:]:
-                raise ValueError(
-                    f"Highway needs a {role} that keeps the shape of its input: {layer.name!r} "
-                    f"maps {tuple(input_shape)} to {tuple(shape)}"
-                )
+            self.gate_logits = self._default_gate(shape[-1])
+        if not self.gate_logits.built:
+            self.gate_logits.build(input_shape)
+        gate_shape = tuple(self.gate_logits.compute_output_shape(input_shape))
+        if shape[1:] != tuple(input_shape)[1:]:
+            self._build_shortcut(tuple(input_shape), shape)
+        if gate_shape[1:] != shape[1:]:
+            raise ValueError(
+                f"Highway needs a gate of the shape of its transform: {self.gate_logits.name!r} "
+                f"maps {tuple(input_shape)} to {gate_shape}, and the transform to {shape}"
+            )
+
+    def _build_shortcut(self, given, wanted):
+        """Finds out how x of one shape becomes one of another."""
+        problem = (
+            f"Highway with shortcut={self.shortcut!r} cannot bring an input of shape {given} to "
+            f"{wanted}, the shape of {self.transform.name!r}"
+        )
+        if self.shortcut is None:
+            problem = (
+                f"Highway needs a transform that keeps the shape of its input, or a shortcut: "
+                f"{self.transform.name!r} maps {given} to {wanted}"
+            )
+        if self.shortcut is None or len(given) != len(wanted):
+            raise ValueError(problem)
+        self._every = [_step(a, b) for a, b in zip(given[1:-1], wanted[1:-1], strict=True)]
+        before, after = given[-1], wanted[-1]
+        fits = {"project": True, "pad": before <= after, "subsample": before % after == 0}
+        if None in self._every or not fits[self.shortcut]:
+            raise ValueError(problem)
+        self._channels = after
+        if self.shortcut == "project":
+            self.projection = self.add_weight(name="projection", shape=(before, after))
+
+    def carried(self, x):
+        """Returns what the layer gives where its gate carries all: x, in the shape of H(x)."""
+        if self._every is None:
+            return x
+        for axis, step in enumerate(self._every, 1):
+            if step > 1:
+                x = x[(slice(None),) * axis + (slice(None, None, step),)]
+        before, after = x.shape[-1], self._channels
+        if self.shortcut == "project":
+            return ops.matmul(x, ops.cast(self.projection, x.dtype))
+        if self.shortcut == "pad":
+            return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, after - before)])
+        return x[..., :: before // after]
 
     def parts(self):
         """Returns a list of one function, from x to the transform H(x) and the transform gate T(x).
@@ -118,10 +182,14 @@ class Highway(keras.layers.Layer):
 
     def call(self, x):
         (part,) = self.parts()
-        return mixed(x, *part(x))
+        return mixed(self.carried(x), *part(x))
+
+    def compute_mask(self, inputs, mask):
+        # Of other places there is none.
+        return mask if self._every is None or self._every[:1] in ([], [1]) else None
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        return self.transform.compute_output_shape(input_shape)
 
     def get_config(self):
         return super().get_config() | {
@@ -129,6 +197,7 @@ class Highway(keras.layers.Layer):
             "gate": self.gate,
             "gate_layer": self.gate_layer and keras.layers.serialize(self.gate_layer),
             "gate_bias": self.gate_bias,
+            "shortcut": self.shortcut,
         }
 
     @classmethod
@@ -138,6 +207,16 @@ class Highway(keras.layers.Layer):
             if config[key] is not None:
                 config[key] = keras.layers.deserialize(config[key])
         return cls(**config)
+
+
+def _step(places, wanted):
+    """Returns k where every k-th of so many places are as many as wanted, or None."""
+    if places == wanted:
+        return 1
+    if not places or not wanted:
+        return None
+    step = -(-places // wanted)
+    return step if -(-places // step) == wanted else None
 
 
 _COPIED_FOR_GATE = (
@@ -218,6 +297,10 @@ class HighwayStack(keras.layers.Layer):
             shape=(self.depth, units),
             initializer=keras.initializers.Constant(self.initial_gate_bias),
         )
+
+    def carried(self, x):
+        """Returns x, which is what a layer gives where its gate carries all."""
+        return x
 
     def parts(self):
         """Returns a function for each layer, from its x to its H(x) and its transform gate T(x)."""

@@ -22,6 +22,9 @@ from zoo.layers.crf import negative_log_likelihood, viterbi
 from zoo.layers.words import UNKNOWN
 from zoo.preprocessing.sentence import NO_LABEL
 
+# Kinds of Highway layers after the first layer.
+HIGHWAY = ("dense", "conv", "lstm")
+
 
 def word_vectors(
     vocabulary: Sequence[str],
@@ -63,28 +66,67 @@ def word_vectors(
 
 
 def recurrent_layers(
-    x: Any, cell: str, units: int, depth: int, bidirectional: bool, dropout: float, highway: bool
+    x: Any,
+    cell: str,
+    units: int,
+    depth: int,
+    bidirectional: bool,
+    dropout: float,
+    highway: str | bool | None,
+    shortcut: str | None = None,
 ) -> Any:
-    """Returns the outputs of `depth` recurrent layers of a cell, dropout before each.
+    """Returns the outputs of `depth` layers, the first of them recurrent, dropout before each.
 
-    With `highway` every layer but the first, which changes the size, is a Highway layer around the
-    recurrent one.
+    Without `highway` all are recurrent. With it those after the first are Highway layers, each gate
+    from its layer's input: around a recurrent layer ("lstm", or True, whatever the cell), a dense
+    one for each word ("dense"), or a convolution over three words ("conv"). With `shortcut` the
+    first is a Highway layer too, and this is how the word vectors are brought to its size.
+
+    Raises:
+        ValueError: if there is no such cell, kind of Highway layer, or shortcut; if `depth` is no
+            positive integer, or there is a shortcut without a Highway layer.
     """
+    kind = ("lstm" if highway else None) if isinstance(highway, bool) else highway
+    if kind is not None and kind not in HIGHWAY:
+        raise ValueError(f"highway must be None or one of {HIGHWAY}, got {highway!r}")
+    if shortcut is not None and kind is None:
+        raise ValueError(f"shortcut={shortcut!r} is for Highway layers, and highway is {highway!r}")
     for i in range(positive_integer("depth", depth)):
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
-        one = named_cell(cell, units, name="cell")
-        name = f"recurrent_{i}"
-        carried = highway and i > 0
-        driver = Bidirectional if bidirectional else Recurrent
-        layer = driver(one, return_sequences=True, name="transform" if carried else name)
-        x = (Highway(layer, name=name) if carried else layer)(x)
+        name, carried = f"recurrent_{i}", kind and (i > 0 or shortcut)
+        own = "transform" if carried else name
+        if i == 0 or kind in (None, "lstm"):
+            one = named_cell(cell, units, name="cell")
+            driver = Bidirectional if bidirectional else Recurrent
+            layer = driver(one, return_sequences=True, name=own)
+        elif kind == "dense":
+            layer = keras.layers.Dense(x.shape[-1], activation="relu", name=own)
+        else:
+            layer = WordConvolution(x.shape[-1], 3, padding="same", activation="relu", name=own)
+        if carried:
+            layer = Highway(layer, shortcut=None if i else shortcut, name=name)
+        x = layer(x)
     return x
 
 
 def label_head(labels: Sequence[str], crf: bool) -> keras.layers.Layer:
     """Returns the head that labels words: together, by a CRF, or each by itself."""
     return (CRF if crf else WordLogits)(len(labels), name="labels")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class WordConvolution(keras.layers.Conv1D):
+    """A convolution over words to which what is no word is 0, so that padding changes nothing."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        if mask is not None:
+            inputs = inputs * ops.cast(mask, inputs.dtype)[..., None]
+        return super().call(inputs)
 
 
 @keras.saving.register_keras_serializable("zoo")

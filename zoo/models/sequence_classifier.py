@@ -32,7 +32,8 @@ def sequence_classifier(
     units: int = 150,
     depth: int = 1,
     bidirectional: bool = True,
-    highway: bool = False,
+    highway: str | bool | None = None,
+    shortcut: str | None = None,
     word_units: int = 100,
     word_dropout: float = 0.0,
     trigram_units: int = 0,
@@ -50,9 +51,13 @@ def sequence_classifier(
         vocabulary: words with an embedding of their own.
         cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
         units: of a cell, in each direction.
-        depth: number of recurrent layers.
+        depth: number of these layers.
         bidirectional: whether they walk both ways.
-        highway: whether the recurrent layers after the first are Highway layers.
+        highway: what the layers after the first are: Highway layers around the recurrent layer
+            ("lstm", whatever the cell), around a dense one ("dense") or around a convolution
+            ("conv"); without, recurrent layers.
+        shortcut: "project", "pad" or "subsample": makes the first layer a Highway layer too, to
+            whose size word vectors are brought so; without, it is plain.
         word_units: size of a word's embedding.
         word_dropout: share of the words that are taken for unknown in training.
         trigram_units, trigram_buckets: size and number of embeddings of letter trigrams; 0 units
@@ -65,12 +70,13 @@ def sequence_classifier(
         logits `(batch, labels)`.
 
     Raises:
-        ValueError: if there is no such cell, or a size is no integer or too small.
+        ValueError: if there is no such cell, kind of Highway layer or shortcut, or a size is no
+            integer or too small.
     """
     inputs, x = word_vectors(
         vocabulary, word_units, trigram_units, trigram_buckets, character_filters, word_dropout
     )
-    x = recurrent_layers(x, cell, units, depth, bidirectional, dropout, highway)
+    x = recurrent_layers(x, cell, units, depth, bidirectional, dropout, highway, shortcut)
     words = ops.sum(ops.cast(inputs["words"] != PADDING, "int32"), axis=1)
     last = ops.maximum(words - 1, 0)[:, None, None]
     if bidirectional:

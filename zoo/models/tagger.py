@@ -29,7 +29,7 @@ def tagger(
     units: int = 100,
     depth: int = 1,
     crf: bool = True,
-    highway: bool = False,
+    highway: str | bool | None = None,
     word_units: int = 100,
     word_dropout: float = 0.0,
     trigram_units: int = 0,
@@ -46,9 +46,11 @@ def tagger(
         vocabulary: words with an embedding of their own.
         cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
         units: of a cell, in each direction.
-        depth: number of recurrent layers.
+        depth: number of these layers.
         crf: whether labels are chosen together, by a CRF, or each by itself.
-        highway: whether the recurrent layers after the first are Highway layers.
+        highway: what the layers after the first are: Highway layers around the recurrent layer
+            ("lstm", whatever the cell), around a dense one ("dense") or around a convolution
+            ("conv"); without, recurrent layers.
         word_units: size of a word's embedding.
         word_dropout: share of the words that are taken for unknown in training.
         trigram_units, trigram_buckets: size and number of embeddings of letter trigrams; 0 units
