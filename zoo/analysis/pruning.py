@@ -51,6 +51,7 @@ def idle_layers(
     targets: Any,
     *,
     tolerance: float = 0.002,
+    most: int | None = None,
     progress: bool = False,
 ) -> list[int]:
     """Returns layers of a model's Highway stack that can all be left out at once.
@@ -64,6 +65,7 @@ def idle_layers(
         inputs, targets: examples to judge by, as `lesion` takes them. What is chosen by them has to
             be scored on others.
         tolerance: share of the examples that may be wrong for it.
+        most: number of layers to stop at.
         progress: whether to show a bar.
 
     Returns:
@@ -72,7 +74,7 @@ def idle_layers(
     idle: list[int] = []
     left = list(range(len(gated.names_of(model))))
     whole = None
-    while len(left) > 1:
+    while len(left) > 1 and len(idle) != most:
         found = lesion(pruned(model, idle), inputs, targets, progress=progress)
         whole = found.whole_accuracy if whole is None else whole
         allowed = np.flatnonzero(whole - found.accuracy <= tolerance)

@@ -56,7 +56,8 @@ def tagger(
         trigram_units, trigram_buckets: size and number of embeddings of letter trigrams; 0 units
             for none.
         character_filters: of the convolution over letters; 0 for none.
-        dropout: rate before each recurrent layer and the head, in training.
+        dropout: rate before each layer and the head, in training; of a Highway layer in a
+            recurrent transform alone.
 
     Returns:
         A model from a dict of `words` `(batch, time)` and `characters` `(batch, time, letters)` to
