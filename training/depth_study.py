@@ -46,11 +46,11 @@ def parameters_of(kind: str, depth: int, units: int, word_units: int) -> int:
 
 
 def units_of(kind: str, depth: int, word_units: int) -> int:
-    """Returns the units of a direction with which the layers have `BUDGET` parameters, or less."""
-    units = 1
-    while parameters_of(kind, depth, units + 1, word_units) <= BUDGET:
-        units += 1
-    return units
+    """Returns the units of a direction with which the layers come nearest to `BUDGET`."""
+    return min(
+        range(1, 1000),
+        key=lambda units: abs(parameters_of(kind, depth, units, word_units) - BUDGET),
+    )
 
 
 def recipe_of(kind: str, depth: int) -> Recipe:
