@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "a9923c3b326891344bba957de6a52a3530e299a6f28e7232b920b94dcd26a7a9"
+INDEX_SHA256 = "17cc7ba9e52061514e4e5867dcdbdacc801267939ad1cf65fe8124767d96b631"
