@@ -12,6 +12,7 @@ from keras import layers
 
 from zoo.cells import (
     ElmanCell,
+    GridLSTMCell,
     GRUCell,
     JordanCell,
     LSTMCell,
@@ -56,10 +57,18 @@ CELLS = {
     "highway": (RecurrentHighwayCell, (4,), {}),
     "highway_depth_1": (RecurrentHighwayCell, (4,), {"depth": 1, "activation": "sigmoid"}),
     "highway_no_bias": (RecurrentHighwayCell, (4,), {"depth": 2, "use_bias": False}),
+    "grid": (GridLSTMCell, (4,), {}),
+    "grid_untied": (
+        GridLSTMCell,
+        (4,),
+        {"depth": 3, "tied": False, "priority": "depth", "output_form": "o*tanh(m)"},
+    ),
+    "grid_time_last": (GridLSTMCell, (4,), {"priority": "time", "use_bias": False}),
+    "grid_plain_depth": (GridLSTMCell, (4,), {"tied": False, "depth_activation": "tanh"}),
 }
 
 # One a class, in the form that most use.
-PLAIN_CELLS = ("elman", "jordan", "lstm", "peephole", "gru", "highway")
+PLAIN_CELLS = ("elman", "jordan", "lstm", "peephole", "gru", "highway", "grid")
 
 
 def make_cell(name, **options):

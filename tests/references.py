@@ -124,6 +124,62 @@ def recurrent_highway(w, x, states, activation="tanh"):
     return s, [s]
 
 
+def grid_lstm_transform(sums, m, output_form):
+    """Kalchbrenner et al. (arXiv:1507.01526), equations 1 and 2."""
+    i, f, c, o = np.split(sums, 4, axis=-1)
+    m = sigmoid(f) * m + sigmoid(i) * np.tanh(c)
+    if output_form == "tanh(o*m)":
+        return np.tanh(sigmoid(o) * m), m
+    return sigmoid(o) * np.tanh(m), m
+
+
+def grid_lstm_block(
+    hs, ms, kernels, biases, priority=(), plain=(), activation="relu", output_form="tanh(o*m)"
+):
+    """The same, sections 3.1 to 3.3: any number of dimensions, from 0; `ms` is by dimension."""
+    hs, ms = list(hs), dict(ms)
+    new = {}
+    order = [n for n in range(len(hs)) if n not in priority] + list(priority)
+    for n in order:
+        read = [new[k] if n in priority and k in new else hs[k] for k in range(len(hs))]
+        sums = sum(h @ part for h, part in zip(read, np.split(kernels[n], len(hs)), strict=True))
+        sums = sums + biases[n]
+        if n in plain:
+            new[n] = ACTIVATIONS[activation](sums)
+        else:
+            new[n], ms[n] = grid_lstm_transform(sums, ms[n], output_form)
+    return [new[n] for n in range(len(hs))], ms
+
+
+def grid_lstm(
+    w, x, states, depth=2, tied=True, priority=None, depth_activation=None, output_form="tanh(o*m)"
+):
+    """The same along time (0) and depth (1), the input at the bottom of depth."""
+    units = states[0].shape[-1]
+    below = x @ w["kernel"] + w.get("bias", 0)
+    h_depth, m_depth = (below[:, :units], below[:, units:])
+    new_states = []
+    for layer in range(depth):
+        i = 0 if tied else layer
+        zeros = np.zeros(4 * units)
+        (h_time, h_depth), ms = grid_lstm_block(
+            [states[2 * layer], h_depth],
+            {0: states[2 * layer + 1], 1: m_depth},
+            [w["time_kernel"][i], w["depth_kernel"][i]],
+            [
+                w["time_bias"][i] if "time_bias" in w else zeros,
+                w["depth_bias"][i] if "depth_bias" in w else 0,
+            ],
+            priority=() if priority is None else (("time", "depth").index(priority),),
+            plain=() if depth_activation is None else (1,),
+            activation=depth_activation,
+            output_form=output_form,
+        )
+        m_depth = ms[1]
+        new_states += [h_time, ms[0]]
+    return h_depth, new_states
+
+
 def run_reference(step, xs, states, mask=None, reverse=False, zero_output_for_mask=False):
     """Walks `step(x, states)` along axis 1 of `xs`, as keras.layers.RNN does.
 

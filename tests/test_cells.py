@@ -14,6 +14,7 @@ from keras import layers
 
 from zoo.cells import (
     ElmanCell,
+    GridLSTMCell,
     GRUCell,
     JordanCell,
     LSTMCell,
@@ -36,6 +37,7 @@ REFERENCES = {
     PeepholeLSTMCell: references.lstm,
     GRUCell: references.gru,
     RecurrentHighwayCell: references.recurrent_highway,
+    GridLSTMCell: references.grid_lstm,
 }
 
 
@@ -287,9 +289,9 @@ def test_regularizers_reach_their_weights(name):
     layer(random_input((STEPS, FEATURES)))
     regularized = {"kernel", "recurrent_kernel", "bias"}
     total = sum(np.sum(w**2) for name, w in weights_of(cell).items() if name in regularized)
-    if name == "jordan":
-        # Its output layer has a kernel and a bias too.
-        total += sum(np.sum(weights_of(cell)[w] ** 2) for w in ("output_kernel", "output_bias"))
+    # Those of a Jordan network's output layer, and of a grid's two dimensions.
+    more = ("output_kernel", "output_bias", *(f"{d}_{w}" for d in ("time", "depth") for w in kinds))
+    total += sum(np.sum(w**2) for name, w in weights_of(cell).items() if name in more)
     np.testing.assert_allclose(sum(value(loss) for loss in layer.losses), 0.01 * total, rtol=1e-5)
 
 

@@ -11,7 +11,7 @@ import zoo
 from zoo.layers import Bidirectional, Highway, Recurrent
 from zoo.pipelines.base import softmax
 
-CELLS = ["elman", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway"]
+CELLS = ["elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway"]
 LABELS = ["bad", "good", "so-so"]
 TEXTS = ["a Film", "", "neither a film nor anything else", "film"]
 

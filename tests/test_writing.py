@@ -12,7 +12,7 @@ import zoo
 from zoo.models.writing import Decoder, ScheduledSampling, SymbolAccuracy, compile_writer
 from zoo.preprocessing.sequence import CaptionPreprocessor, SequencePreprocessor, TextPreprocessor
 
-CELLS = ("elman", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway")
+CELLS = ("elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway")
 ATTENTION = ("none", "dot", "additive")
 PIECES = [*"abcdef "]
 SYMBOLS = len(PIECES) + 3

@@ -1,11 +1,12 @@
-"""lstm_sst5 and bilstm_sst5: how much somebody liked a film, in five steps.
+"""lstm_sst5, bilstm_sst5 and highway_bilstm_sst5: how much somebody liked a film, in five steps.
 
-Both are trained on all labelled phrases of the training trees, and chosen and scored on sentences.
+All are trained on all labelled phrases of the training trees, and chosen and scored on sentences.
 
     python -m training bilstm_sst5
 """
 
 from functools import partial
+from typing import Any
 
 from training.recipe import Recipe, adamw
 
@@ -15,11 +16,11 @@ TAI = (
 )
 
 
-def _recipe(what: str, accuracy: float, bidirectional: bool) -> Recipe:
+def _recipe(what: str, accuracy: float, published: str | None = None, **arguments: Any) -> Recipe:
     return Recipe(
         summary=f"Sentiment of a film review's sentence, in five steps, by {what}, GloVe",
         builder="sequence_classifier",
-        arguments={"bidirectional": bidirectional, "word_units": 50, "word_dropout": 0.05},
+        arguments={**arguments, "word_units": 50, "word_dropout": 0.05},
         dataset="sst5",
         train="train_phrases",
         validation="validation",
@@ -29,7 +30,7 @@ def _recipe(what: str, accuracy: float, bidirectional: bool) -> Recipe:
         optimizer=partial(adamw, rate=1e-3, weight_decay=1e-2),
         glove=20_000,
         published={
-            "what": f"{what}, phrases too, GloVe of 300 numbers",
+            "what": f"{published or what}, phrases too, GloVe of 300 numbers",
             "accuracy": accuracy,
             "source": TAI,
         },
@@ -40,4 +41,12 @@ def _recipe(what: str, accuracy: float, bidirectional: bool) -> Recipe:
 RECIPES = {
     "lstm_sst5": _recipe("an LSTM", 0.464, bidirectional=False),
     "bilstm_sst5": _recipe("a bidirectional LSTM", 0.491, bidirectional=True),
+    "highway_bilstm_sst5": _recipe(
+        "a bidirectional LSTM and a Highway layer around another",
+        0.485,
+        "two layers of a bidirectional LSTM",
+        bidirectional=True,
+        depth=2,
+        highway="lstm",
+    ),
 }

@@ -2,6 +2,7 @@
 
 from zoo.cells.cell import Cell
 from zoo.cells.elman import ElmanCell
+from zoo.cells.grid_lstm import GridLSTMCell
 from zoo.cells.gru import GRUCell
 from zoo.cells.jordan import JordanCell
 from zoo.cells.lstm import LSTMCell
@@ -11,6 +12,7 @@ from zoo.errors import unknown_name
 
 _BY_NAME = {
     "elman": ElmanCell,
+    "grid_lstm": GridLSTMCell,
     "gru": GRUCell,
     "jordan": JordanCell,
     "lstm": LSTMCell,
@@ -23,9 +25,9 @@ def named_cell(kind, units, **options):
     """Returns a cell by its name, as a config has it, with `units` outputs.
 
     Args:
-        kind: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway". A Jordan
-            cell has `units` outputs of tanh above its hidden layer: a layer of features that goes
-            back, whatever the labels above it are.
+        kind: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway". A Jordan cell has `units` outputs of tanh above its hidden layer: a
+            layer of features that goes back, whatever the labels above it are.
         units: size of hidden layer and output.
         **options: of the cell.
 
@@ -43,6 +45,7 @@ __all__ = [
     "Cell",
     "ElmanCell",
     "GRUCell",
+    "GridLSTMCell",
     "JordanCell",
     "LSTMCell",
     "PeepholeLSTMCell",

@@ -1,6 +1,7 @@
 """Keras layers of the zoo."""
 
 from zoo.layers.crf import CRF
+from zoo.layers.grid import GridLSTMBlock
 from zoo.layers.highway import Highway, HighwayStack
 from zoo.layers.pooling import AttentionPooling
 from zoo.layers.recurrent import Bidirectional, Recurrent
@@ -12,6 +13,7 @@ __all__ = [
     "Bidirectional",
     "CharacterCNN",
     "ContextWindow",
+    "GridLSTMBlock",
     "Highway",
     "HighwayStack",
     "LetterTrigrams",

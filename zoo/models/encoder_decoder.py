@@ -56,7 +56,8 @@ def encoder_decoder(
     Args:
         source_vocabulary, target_vocabulary: pieces that texts are made of, as
             `zoo.preprocessing.pieces.Pieces` takes them.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of a cell, in each direction of the encoder, and in the decoder.
         encoder_depth, decoder_depth: numbers of recurrent layers.
         embedding_units: size of a symbol's embedding.

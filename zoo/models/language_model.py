@@ -40,7 +40,8 @@ def language_model(
     Args:
         target_vocabulary: pieces that texts are made of, as `zoo.preprocessing.pieces.Pieces` takes
             them; one or more, for there are no features below what reads them.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers; with none, a symbol depends on the one before it alone.
         embedding_units: size of a symbol's embedding.

@@ -49,7 +49,8 @@ def sequence_classifier(
     Args:
         labels: of sentences, one logit each; none returns what decides, `(batch, features)`.
         vocabulary: words with an embedding of their own.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of a cell, in each direction.
         depth: number of these layers.
         bidirectional: whether they walk both ways.

@@ -50,7 +50,8 @@ def slot_filler(
         labels: of words, in IOB form, one logit each; none returns the `(batch, time, features)`.
         vocabulary: words with an embedding of their own.
         intents: labels of a sentence; none leaves the second head out.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers.
         bidirectional: whether they walk both ways.

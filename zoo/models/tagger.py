@@ -44,7 +44,8 @@ def tagger(
     Args:
         labels: of words; none returns the `(batch, time, features)`.
         vocabulary: words with an embedding of their own.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of a cell, in each direction.
         depth: number of these layers.
         crf: whether labels are chosen together, by a CRF, or each by itself.

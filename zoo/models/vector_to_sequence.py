@@ -47,7 +47,8 @@ def vector_to_sequence(
             them.
         input_shape: (height, width) or (height, width, channels) of a picture.
         highway_depth, highway_units, gate_bias: of the Highway layers, as in `highway_classifier`.
-        cell: "elman", "gru", "jordan", "lstm", "peephole_lstm" or "recurrent_highway".
+        cell: "elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm" or
+            "recurrent_highway".
         units: of the decoder's cell.
         depth: number of the decoder's recurrent layers; with none the network is output-recurrent:
             what it wrote last is all that goes back (figure 10.4 there).
