@@ -8,7 +8,7 @@ from conformance import random_input, randomize, value
 from keras import layers
 
 from zoo.cells import GridLSTMCell
-from zoo.layers import GridLSTMBlock, Recurrent
+from zoo.layers import GridLSTM3D, GridLSTMBlock, Recurrent
 
 UNITS = 4
 FORMS = ("tanh(o*m)", "o*tanh(m)")
@@ -205,6 +205,114 @@ def test_tied_layers_have_one_set_of_weights(tied):
     np.testing.assert_array_equal(bias.mean(axis=(0, 2)), [0, 1, 0, 0])
 
 
+def cell_by_cell(layer, weights, x):
+    """The grid over a picture from the upper left corner, a block at a time, by NumPy."""
+    kernel, bias, block_kernel, block_bias = weights
+    batch, height, width, _ = x.shape
+    units, output = layer.units, np.zeros((*x.shape[:3], layer.units))
+    zeros = np.zeros((batch, units))
+    along_height = {(n, -1, k): zeros for n in range(layer.depth) for k in range(width)}
+    memories_height = dict(along_height)
+    along_width = {(n, k, -1): zeros for n in range(layer.depth) for k in range(height)}
+    memories_width = dict(along_width)
+    for row in range(height):
+        for column in range(width):
+            below = x[:, row, column] @ kernel + bias
+            h_depth, m_depth = below[:, :units], below[:, units:]
+            for n in range(layer.depth):
+                i = 0 if layer.tied else n
+                cuts = [4 * units, 8 * units]
+                (h_height, h_width, h_depth), new = references.grid_lstm_block(
+                    [along_height[n, row - 1, column], along_width[n, row, column - 1], h_depth],
+                    {
+                        0: memories_height[n, row - 1, column],
+                        1: memories_width[n, row, column - 1],
+                        2: m_depth,
+                    },
+                    np.split(block_kernel[i], cuts, axis=1),
+                    np.split(block_bias[i], cuts),
+                    plain=() if layer.is_lstm else (2,),
+                    activation="relu",
+                    output_form=layer.output_form,
+                )
+                along_height[n, row, column], memories_height[n, row, column] = h_height, new[0]
+                along_width[n, row, column], memories_width[n, row, column] = h_width, new[1]
+                m_depth = new[2]
+            output[:, row, column] = h_depth
+    return output
+
+
+THREE = {
+    "one layer": {},
+    "tied": {"depth": 3},
+    "untied": {"depth": 2, "tied": False, "output_form": "o*tanh(m)"},
+    "plain depth": {"depth": 2, "tied": False, "depth_activation": "relu"},
+}
+
+
+@pytest.mark.parametrize("size", [(3, 5), (5, 2), (1, 4), (4, 1)])
+@pytest.mark.parametrize("name", THREE)
+def test_diagonals_are_cell_by_cell(name, size):
+    layer = GridLSTM3D(3, dtype="float64", **THREE[name])
+    x = random_input((*size, 2)).astype("float64")
+    layer(x)
+    randomize(layer)
+    expected = cell_by_cell(layer, [value(w)[0] for w in layer.weights], x)
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(value(layer(x)), expected, atol=1e-10)
+
+
+def test_four_directions_begin_at_the_four_corners():
+    layer = GridLSTM3D(3, depth=2, directions=4, dtype="float64")
+    x = random_input((3, 4, 2)).astype("float64")
+    layer(x)
+    randomize(layer)
+    expected = []
+    for i, (down, right) in enumerate([(1, 1), (1, -1), (-1, 1), (-1, -1)]):
+        weights = [value(weight)[i] for weight in layer.weights]
+        found = cell_by_cell(layer, weights, x[:, ::down, ::right])
+        expected.append(found[:, ::down, ::right])
+    np.testing.assert_allclose(value(layer(x)), np.concatenate(expected, axis=-1), atol=1e-10)
+    assert layer.compute_output_shape(x.shape) == (2, 3, 4, 12)
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_gradients_of_a_grid(name):
+    import tensorflow as tf
+
+    layer = GridLSTM3D(2, dtype="float64", **THREE[name])
+    x = random_input((2, 3, 2)).astype("float64")
+    layer(x)
+    randomize(layer)
+    direction = np.random.default_rng(3).normal(size=(2, 2, 3, 2))
+
+    def loss(x, *weights):
+        return np.sum(direction * cell_by_cell(layer, [w[0] for w in weights], x))
+
+    numeric = references.numeric_gradients(loss, [x, *map(value, layer.weights)])
+    inputs = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        output = tf.reduce_sum(direction * layer(inputs.value(), training=True))
+    variables = [inputs, *(weight.value for weight in layer.weights)]
+    for one, expected in zip(tape.gradient(output, variables), numeric, strict=True):
+        np.testing.assert_allclose(one, expected, atol=1e-6)
+
+
+def test_grid_of_a_picture_is_saved_and_learns(tmp_path):
+    x = keras.Input((4, 5, 2))
+    grid = GridLSTM3D(4, depth=2, tied=False, depth_activation="relu", directions=4)
+    model = keras.Model(x, layers.Dense(1)(layers.Flatten()(grid(x))))
+    pictures = np.random.default_rng(0).normal(size=(32, 4, 5, 2)).astype("float32")
+    # What the last corner holds times what the first does.
+    targets = pictures[:, 0, 0, 0] * pictures[:, -1, -1, 1]
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    losses = model.fit(pictures, targets, epochs=30, batch_size=16, verbose=0).history["loss"]
+    assert losses[-1] < 0.3 * losses[0]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(value(loaded(pictures)), value(model(pictures)), atol=1e-6)
+
+
 def test_block_is_saved_as_it_is(tmp_path):
     inputs = [keras.Input((UNITS,)) for _ in range(5)]
     block = GridLSTMBlock(UNITS, 3, plain=[1], priority=[2], output_form="o*tanh(m)")
@@ -229,6 +337,10 @@ def test_block_is_saved_as_it_is(tmp_path):
         (lambda: GridLSTMCell(4, depth=None, tied=False), "depth must be a positive .* got None"),
         (lambda: GridLSTMCell(4, depth=0), "depth must be a positive integer, got 0"),
         (lambda: GridLSTMCell(4, priority="space"), "priority must be None or .* got 'space'"),
+        (lambda: GridLSTM3D(4, directions=2), "directions must be 1 or 4, got 2"),
+        (lambda: GridLSTM3D(4, depth=0), "depth must be a positive integer, got 0"),
+        (lambda: GridLSTM3D(4)(np.zeros((1, 2, 3))), "needs an input .* got"),
+        (lambda: GridLSTM3D(4)(keras.Input((None, 2, 3))), "of known sizes, got"),
         (lambda: GridLSTMCell(4, output_form="h"), "output_form must be one of .* got 'h'"),
     ],
 )

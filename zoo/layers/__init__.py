@@ -1,7 +1,7 @@
 """Keras layers of the zoo."""
 
 from zoo.layers.crf import CRF
-from zoo.layers.grid import GridLSTMBlock
+from zoo.layers.grid import GridLSTM3D, GridLSTMBlock
 from zoo.layers.highway import Highway, HighwayStack
 from zoo.layers.pooling import AttentionPooling
 from zoo.layers.recurrent import Bidirectional, Recurrent
@@ -13,6 +13,7 @@ __all__ = [
     "Bidirectional",
     "CharacterCNN",
     "ContextWindow",
+    "GridLSTM3D",
     "GridLSTMBlock",
     "Highway",
     "HighwayStack",
