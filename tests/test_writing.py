@@ -13,7 +13,7 @@ from zoo.models.writing import Decoder, ScheduledSampling, SymbolAccuracy, compi
 from zoo.preprocessing.sequence import CaptionPreprocessor, SequencePreprocessor, TextPreprocessor
 
 CELLS = ("elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway")
-ATTENTION = ("none", "dot", "additive")
+ATTENTION = ("none", "dot", "scaled_dot", "additive")
 PIECES = [*"abcdef "]
 SYMBOLS = len(PIECES) + 3
 SOURCE = {"source_vocabulary": [*"xyz"]}
@@ -149,15 +149,16 @@ def random_decoder(attention="none", **options):
     return decoder, decoder.read(values, mask)
 
 
-@pytest.mark.parametrize("attention", ["dot", "additive"])
+@pytest.mark.parametrize("attention", ["dot", "scaled_dot", "additive"])
 def test_attention_against_numpy(attention):
     decoder, memory = random_decoder(attention)
     mask = memory.mask
     layers = {layer.name: [np.array(w) for w in layer.weights] for layer in decoder.layers}
     h = rng(4).normal(size=(3, 4, 5)).astype("float32")
     keys = memory.values @ layers["keys_0"][0]
-    if attention == "dot":
+    if attention != "additive":
         scores = h @ keys.transpose(0, 2, 1)
+        scores /= 5**0.5 if attention == "scaled_dot" else 1
     else:
         kernel, bias = layers["queries_0"]
         both = (h @ kernel + bias)[:, :, None] + keys[:, None]

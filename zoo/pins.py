@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "17cc7ba9e52061514e4e5867dcdbdacc801267939ad1cf65fe8124767d96b631"
+INDEX_SHA256 = "3caeae79df6395f6d2741efd252f2e4986ca38136829c0463eb6b3d12256ec38"

@@ -74,6 +74,7 @@ RECIPES = {
             "cell": "gru",
             "units": 256,
             "decoder_depth": 2,
+            "attention": "scaled_dot",
             "embedding_units": 192,
             "tied": True,
             "dropout": 0.3,

@@ -178,8 +178,8 @@ class GridLSTM3D(keras.layers.Layer):
     Weights, with an axis of the directions in front: `kernel` `(channels, 2 units)` and `bias`, of
     h and m along depth, or of h alone; `block_kernel` `(layers, 3 units, 12 units)` and
     `block_bias` `(layers, 12 units)`, of height, width and depth, each with the gates in the order
-    i, f, c, o, or 9 units with a depth without memory. The forget gates' biases start at 1. Where layers are
-    tied, `layers` is 1.
+    i, f, c, o, or 9 units with a depth without memory. The forget gates' biases start at 1. Where
+    layers are tied, `layers` is 1.
 
     Raises:
         ValueError: if a size is no positive integer, `directions` is neither 1 nor 4, there is no

@@ -61,8 +61,10 @@ def encoder_decoder(
         units: of a cell, in each direction of the encoder, and in the decoder.
         encoder_depth, decoder_depth: numbers of recurrent layers.
         embedding_units: size of a symbol's embedding.
-        attention: "dot", "additive", or "none": then the decoder sees the last states of the
-            encoder at every step (Cho et al., arXiv:1406.1078).
+        attention: "dot"; "scaled_dot", divided by the root of the size, so that it starts soft
+            (Vaswani et al., arXiv:1706.03762, section 3.2.1); "additive"; or "none": then the
+            decoder sees the last states of the encoder at every step (Cho et al.,
+            arXiv:1406.1078).
         tied: whether the embeddings of the target are the weights of the logits too and, where the
             two vocabularies are the same, also the embeddings of the source.
         dropout: rate on embeddings, between layers and before the logits, in training.

@@ -12,7 +12,7 @@ from zoo.errors import unknown_name
 from zoo.layers import Recurrent
 from zoo.layers.words import BOUNDARY, PADDING
 
-ATTENTION = ("none", "dot", "additive")
+ATTENTION = ("none", "dot", "scaled_dot", "additive")
 # How the names of a decoder's layers begin.
 LAYERS = ("target_embeddings", "readout", "decoder_", "attention_", "queries_", "keys_")
 
@@ -125,7 +125,7 @@ class Decoder:
             tied: whether the embeddings are the weights of the logits too.
             dropout: rate on what a recurrent layer reads and before the logits.
             recurrent_dropout: rate on the states, as the cells have it.
-            attention: "none", "dot" or "additive".
+            attention: "none", "dot", "scaled_dot" or "additive".
 
         Raises:
             ValueError: if there is no such cell or attention, or a size or rate is not one.
@@ -156,8 +156,10 @@ class Decoder:
                 layers.append(
                     Recurrent(one, return_sequences=True, return_state=True, name=f"decoder_{i}")
                 )
-            if attention == "dot":
+            if attention in ("dot", "scaled_dot"):
                 layers.append(keras.layers.Attention(name=f"attention_{i}"))
+            if attention == "scaled_dot":
+                layers.append(keras.layers.Rescaling(size**-0.5, name=f"queries_{i}"))
             if attention == "additive":
                 layers.append(keras.layers.Dense(size, name=f"queries_{i}"))
                 layers.append(keras.layers.AdditiveAttention(name=f"attention_{i}"))
