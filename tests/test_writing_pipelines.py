@@ -190,6 +190,11 @@ def test_draws_can_be_repeated(language):
     first = write(["ab", "c"], seed=3, max_length=20)
     assert write(["ab", "c"], seed=3, max_length=20) == first
     assert write(["ab", "c"], seed=4, max_length=20) != first
+    # Two that are read side by side do not meet.
+    streams = [write(iter(["ab", "c"]), seed=3, max_length=20, batch_size=1) for _ in range(2)]
+    assert [*zip(*streams, strict=True)] == [
+        (one, one) for one in write(["ab", "c"], seed=3, max_length=20, batch_size=1)
+    ]
     assert list(first[0]) == ["text", "output", "log_prob", "score"]
     assert len({write("ab", max_length=20)["output"] for _ in range(5)}) > 1
 

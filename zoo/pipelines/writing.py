@@ -1,6 +1,6 @@
 """Texts that a model writes: for another text, for a picture, or going on from a prompt."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -331,11 +331,12 @@ class LanguagePipeline(Pipeline):
         if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**32):
             raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}")
 
-    def __call__(self, inputs: Any, *, seed: int | None = None, **options: Any) -> Any:
-        """Returns what follows one prompt, or each of several; as `Pipeline` has it."""
-        self.check_options(seed=seed)
-        self._seeds = np.random.default_rng(seed)
-        return super().__call__(inputs, **options | ({} if seed is None else {"seed": seed}))
+    def _answers(
+        self, inputs: Iterable[Any], batch_size: int, options: dict[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        # A call has draws of its own, which go on from batch to batch.
+        seed = np.random.default_rng(options.get("seed"))
+        return super()._answers(inputs, batch_size, options | {"seed": seed})
 
     def is_single(self, inputs: Any) -> bool:
         return isinstance(inputs, str)
@@ -346,10 +347,10 @@ class LanguagePipeline(Pipeline):
         max_length: int = CONTINUATION,
         temperature: float = 1.0,
         top_k: int | None = None,
-        seed: int | None = None,
+        seed: int | np.random.Generator | None = None,
     ) -> Iterator[dict[str, Any]]:
         draw, generator = self._draw(max_length, top_k)
-        generator.state.assign(self._seeds.integers(2**31, size=2))
+        generator.state.assign(np.random.default_rng(seed).integers(2**31, size=2))
         prompts = self.preprocessor.encode(batch)["target"]
         found = draw(
             {
