@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "3caeae79df6395f6d2741efd252f2e4986ca38136829c0463eb6b3d12256ec38"
+INDEX_SHA256 = "35e4af257d6484db48f826570983615815616d605f94541d22315a8641de87ef"
