@@ -33,8 +33,8 @@ FAULTS = [
     Fault(
         "two gates swapped",
         "zoo/cells/lstm.py",
-        "i, f, _, o = ops.split(",
-        "f, i, _, o = ops.split(",
+        "i, f, _, o = ops.split(self.recurrent_activation(a), 4, axis=-1)\n        g =",
+        "f, i, _, o = ops.split(self.recurrent_activation(a), 4, axis=-1)\n        g =",
         "cell_is_the_reference and float64 and zoo and lstm",
     ),
     Fault(

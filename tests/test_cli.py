@@ -563,7 +563,10 @@ app(prog_name="zoo")
     ("typed", "expected"),
     [
         ("zoo ver", ["verify"]),
-        ("zoo info highway_mnist_1", ["highway_mnist_10", "highway_mnist_100"]),
+        (
+            "zoo info highway_mnist_1",
+            ["highway_mnist_10", "highway_mnist_100", "highway_mnist_100_pruned"],
+        ),
         ("zoo run jordan", ["jordan_atis"]),
         ("zoo list --task slot", ["slot-filling"]),
         ("zoo verify mlp_mnist cnn", ["cnn_mnist"]),

@@ -76,7 +76,7 @@ def test_wheel_works_outside_the_source_tree(site, tmp_path):
 
 
 def test_wheel_carries_the_hashes_of_raw_data(site):
-    assert len(list(site.glob("zoo/datasets/*/checksums.tsv"))) == 6
+    assert len(list(site.glob("zoo/datasets/*/checksums.tsv"))) == 7
 
 
 def test_wheel_carries_one_checkpoint_whole_and_every_card(site):

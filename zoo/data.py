@@ -5,7 +5,9 @@ network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS
 """
 
 import os
+import sys
 import tempfile
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -266,8 +268,9 @@ def _prepare(name: str, builder: Any) -> None:
     if raw is not None and not raw.is_dir():
         raw = None
     # tensorflow-datasets keeps what it unpacks by file name alone, and several data sets call
-    # their files alike: each must have a folder of its own.
-    with tempfile.TemporaryDirectory() as unpacked:
+    # their files alike: each must have a folder of its own. What it says of its progress is not
+    # what a program on a pipe asked for.
+    with tempfile.TemporaryDirectory() as unpacked, redirect_stdout(sys.stderr):
         try:
             builder.download_and_prepare(
                 download_config=tfds.download.DownloadConfig(
