@@ -20,7 +20,7 @@ import typer
 
 import zoo
 from zoo.analysis import lesion
-from zoo.cli import examples_of
+from zoo.analysis.examples import examples_of
 from zoo.loading import hardware
 
 BATCHES = (32, 1024)

@@ -68,6 +68,6 @@ def test_study_goes_on_where_it_stopped(need_data, tmp_path, monkeypatch):
     assert 0.2 < float(rows[3]["gates before"]) < 0.35
     assert (tmp_path / "depth_study.png").stat().st_size > 5000
     # Everything is there: nothing is trained again.
-    monkeypatch.setattr(depth_study, "train", None)
+    monkeypatch.setattr(depth_study, "trained", None)
     depth_study.main(depths=[1, 3], seeds=1, **arguments)
     assert list(csv.DictReader((tmp_path / "depth_study.csv").open())) == rows

@@ -12,6 +12,7 @@ are not run again.
 import csv
 import io
 import statistics
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,8 +21,9 @@ import keras
 import typer
 
 import zoo
-from training.driver import train
 from training.recipe import Recipe, adamw
+from training.recipes import recipe
+from training.seeds import trained
 from training.state import replace_file
 from zoo.analysis import gates
 
@@ -29,6 +31,8 @@ DEPTHS = (1, 3, 5, 10)
 KINDS = ("plain", "highway")
 # Parameters of the recurrent layers and their gates.
 BUDGET = 200_000
+# Those of the words that GloVe has.
+WORD_UNITS = 50
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 COLUMNS = (
     "kind", "depth", "seed", "units", "parameters", "validation", "test", "gates before",
@@ -55,26 +59,21 @@ def units_of(kind: str, depth: int, word_units: int) -> int:
 
 def recipe_of(kind: str, depth: int) -> Recipe:
     """Returns how one network is trained."""
-    word_units = 50
-    return Recipe(
+    return replace(
+        recipe("bilstm_sst5"),
         summary=f"a {kind} BiLSTM of {depth} layers",
-        builder="sequence_classifier",
         arguments={
-            "units": units_of(kind, depth, word_units),
+            "units": units_of(kind, depth, WORD_UNITS),
             "depth": depth,
             "highway": "lstm" if kind == "highway" else None,
-            "word_units": word_units,
+            "word_units": WORD_UNITS,
             "word_dropout": 0.05,
             "dropout": 0.3,
         },
-        dataset="sst5",
         train="train",
-        validation="validation",
-        test="test",
         epochs=12,
         batch_size=64,
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
-        glove=20_000,
     )
 
 
@@ -87,18 +86,18 @@ def openness(model: keras.Model) -> float:
 
 def run(kind: str, depth: int, seed: int, epochs: int | None, runs: Path) -> dict[str, Any]:
     """Trains one network, if it was not, and returns its row of the table."""
-    name, recipe = f"{kind}_{depth}_{seed}", recipe_of(kind, depth)
-    folder = runs / name / "checkpoint"
-    if not folder.exists():
-        train(name, recipe, seed=seed, epochs=epochs, output=runs / name)
-    model, card = zoo.load(folder, trust=True), zoo.checkpoint.Checkpoint.open(folder).card
+    chosen = recipe_of(kind, depth)
+    chosen = replace(chosen, epochs=epochs or chosen.epochs)
+    name = f"{kind}_{depth}_{seed}"
+    card = trained(name, chosen, seed=seed, output=runs / name).card
     before = after = ""
     if kind == "highway" and depth > 1:
-        fresh = zoo.build(recipe.builder, **zoo.loading.origin(model).arguments)
+        model = zoo.load(runs / name / "checkpoint", trust=True)
+        fresh = zoo.build(chosen.builder, **zoo.loading.origin(model).arguments)
         before, after = (f"{openness(one):.4f}" for one in (fresh, model))
-    units = recipe.arguments["units"]
+    units = chosen.arguments["units"]
     values = (
-        kind, depth, seed, units, parameters_of(kind, depth, units, recipe.arguments["word_units"]),
+        kind, depth, seed, units, parameters_of(kind, depth, units, WORD_UNITS),
         card["validation_metrics"]["accuracy"], card["metrics"]["accuracy"], before, after,
         card["training_seconds"],
     )  # fmt: skip
@@ -116,7 +115,7 @@ def standard_error(values: list[float]) -> float:
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """Returns the test accuracies by kind and depth as Markdown, and what they say of Highway."""
+    """Returns the test accuracies by kind and depth as Markdown, and how far they are apart."""
     lines = ["| layers | plain | highway | difference, standard errors |", "|---|---|---|---|"]
     depths = sorted({int(row["depth"]) for row in rows})
     for depth in depths:

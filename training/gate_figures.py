@@ -13,7 +13,7 @@ import typer
 
 import zoo
 from zoo.analysis import gates, lesion, traces
-from zoo.cli import examples_of, pieces_of
+from zoo.analysis.examples import examples_of, pieces_of
 
 HIGHWAY = ("highway_mnist_50", "highway_mnist_100")
 SLOT_FILLER = "bilstm_atis"

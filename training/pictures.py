@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from training.recipe import Recipe
 from training.training_set import TrainingSet
+from zoo import data
 
 
 def training_set(recipe: Recipe, pictures: np.ndarray, ids: np.ndarray) -> TrainingSet:
@@ -21,7 +22,11 @@ def training_set(recipe: Recipe, pictures: np.ndarray, ids: np.ndarray) -> Train
     def of_model(preprocessor: Any, **settings: Any) -> tf.data.Dataset:
         return batches(pictures, ids, augment=recipe.augment, **settings)
 
-    return TrainingSet({}, len(pictures), of_model)
+    arguments = {
+        "labels": data.labels(recipe.dataset),
+        "input_shape": list(pictures.shape[1:]),
+    }
+    return TrainingSet(arguments, len(pictures), of_model)
 
 
 def batches(

@@ -20,7 +20,7 @@ from training.recipe import Recipe
 from training.recipes import recipe
 from zoo import registry
 from zoo.analysis import idle_layers, pruned
-from zoo.cli import examples_of
+from zoo.analysis.examples import examples_of
 from zoo.loading import hardware, origin
 from zoo.verification import evaluate
 

@@ -15,6 +15,22 @@ from zoo import checkpoint, hub
 from zoo.checkpoint import Checkpoint
 
 
+def trained(name: str, recipe: Recipe, *, seed: int, output: Path) -> Checkpoint:
+    """Returns the checkpoint of a training, `output/checkpoint`, which is run if it was not yet.
+
+    Raises:
+        ValueError: if a finished one had other settings; or as `train`.
+    """
+    if not (output / "checkpoint").exists():
+        keras.backend.clear_session()
+        train(name, recipe, seed=seed, epochs=None, output=output)
+    found = Checkpoint.open(output / "checkpoint")
+    settings = {k: v for k, v in found.card["settings"].items() if k != "best_epoch"}
+    if settings != json.loads(json.dumps(recipe.settings())):
+        raise ValueError(f"{output} is of another recipe: remove it, or choose another --output")
+    return found
+
+
 def train_seeds(
     name: str, recipe: Recipe, *, seeds: Sequence[int], epochs: int | None, output: Path
 ) -> Path:
@@ -37,17 +53,7 @@ def train_seeds(
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
     recipe = replace(recipe, epochs=epochs or recipe.epochs)
-    found = []
-    for seed in seeds:
-        part = output / f"seed_{seed}"
-        if not (part / "checkpoint").exists():
-            keras.backend.clear_session()
-            train(name, recipe, seed=seed, epochs=None, output=part)
-        one = Checkpoint.open(part / "checkpoint")
-        settings = {k: v for k, v in one.card["settings"].items() if k != "best_epoch"}
-        if settings != json.loads(json.dumps(recipe.settings())):
-            raise ValueError(f"{part} is of another recipe: remove it, or choose another --output")
-        found.append(one)
+    found = [trained(name, recipe, seed=seed, output=output / f"seed_{seed}") for seed in seeds]
     monitored = recipe.monitor.replace("val_", "")
     best = max(found, key=lambda one: goodness(monitored, one.card["validation_metrics"]))
     spread: dict[str, Any] = {"seeds": list(seeds)}

@@ -32,6 +32,18 @@ def not_negative_integer(name, value):
         raise ValueError(f"{name} must be an integer of 0 or more, got {value!r}") from error
 
 
+def check_indices(name, indices, count):
+    """Checks that each is the index of one of `count` things, 0 the first and -1 the last.
+
+    Raises:
+        ValueError: if one is no integer, or out of range; the error names the argument.
+    """
+    for index in indices:
+        is_index = isinstance(index, int) and not isinstance(index, bool)
+        if not is_index or not -count <= index < count:
+            raise ValueError(f"{name} must be integers from {-count} to {count - 1}, got {index!r}")
+
+
 def fraction(name, value):
     """Returns `value` as a float.
 

@@ -389,22 +389,6 @@ Split = Annotated[str, typer.Option(help="Part of the checkpoint's data: test, o
 Plot = Annotated[Path | None, typer.Option(help="Write a picture, .png, .svg or .pdf.")]
 
 
-def examples_of(model: Any, split: str) -> tuple[Any, Any]:
-    """Returns a part of a checkpoint's data as its model takes it: inputs, and class ids.
-
-    Raises:
-        ValueError: if the model was not made from data that are known.
-    """
-    from zoo import loading
-
-    found = loading.origin(model).published
-    if found is None or "dataset" not in found.card:
-        raise ValueError(f"{model.name!r} has no card that names its data")
-    inputs, targets = zoo.data.load(found.card["dataset"]["name"], split)
-    labels = targets["labels"] if isinstance(targets, dict) else targets
-    return zoo.preprocessor(model).encode(inputs, labels)
-
-
 @app.command()
 def lesion(
     name: Name,
@@ -424,6 +408,8 @@ def lesion(
 
     with plain_errors():
         fetch_first(name, trust)
+        from zoo.analysis.examples import examples_of
+
         model = zoo.load(name, trust=trust)
         found = zoo.analysis.lesion(model, *examples_of(model, split), progress=not as_json)
         if plot:
@@ -466,6 +452,8 @@ def gates(
 
     with plain_errors():
         fetch_first(name, trust)
+        from zoo.analysis.examples import examples_of
+
         model = zoo.load(name, trust=trust)
         inputs, targets = examples_of(model, split)
         found = zoo.analysis.gates(model, inputs, progress=not as_json)
@@ -506,6 +494,8 @@ def traces(
 
     with plain_errors():
         fetch_first(name, trust)
+        from zoo.analysis.examples import pieces_of
+
         model = zoo.load(name, trust=trust)
         if not isinstance(model.input, dict) or "pixels" in model.input:
             raise ValueError(f"traces are of models that read text, and {name} reads pictures")
@@ -531,16 +521,6 @@ def traces(
     rows = zip(shown, *means.values(), strict=True)
     columns = {"": "left"} | dict.fromkeys(means, "right")
     terminal.show_rows(columns, [[piece, *(f"{x:.2f}" for x in row)] for piece, *row in rows])
-
-
-def pieces_of(model: Any, text: str, inputs: Any) -> list[str]:
-    """Returns what a model reads of a text at each step: words, or the pieces of a sequence."""
-    from zoo.preprocessing.sentence import tokens_of
-
-    if "words" in inputs:
-        return [token.text for token in tokens_of(text)]
-    read = "source" if "source" in inputs else "target"
-    return getattr(zoo.preprocessor(model), read).pieces(inputs[read][0])
 
 
 @app.command()

@@ -83,11 +83,12 @@ def lesion(*found: "Lesion", labels: Sequence[str] = ("",)) -> "Figure":
     figure = _figure(8, 5)
     panels = figure.subplots(2, sharex=True)
     places = range(len(found[0].layers))
-    for one, label, colour in zip(found, labels, _colours(len(found)), strict=True):
+    for i, (one, label) in enumerate(zip(found, labels, strict=True)):
         for axes, values, whole in (
             (panels[0], one.loss, one.whole_loss),
             (panels[1], one.accuracy, one.whole_accuracy),
         ):
+            colour = f"C{i}"
             axes.plot(places, values, "o-", color=colour, markersize=3, linewidth=1, label=label)
             axes.axhline(whole, color=colour, linestyle="--", linewidth=0.8)
     panels[0].set(yscale="log", ylabel="loss, nats")
@@ -118,16 +119,21 @@ def gates(found: "Gates", example: int = 0) -> "Figure":
     panels = figure.subplots(2, 3, height_ratios=[2, 1])
     one = [t[example] for t in found.activity]
     mean = [t.mean(axis=0) for t in found.activity]
-    of_all = "mean T of all examples"
-    for axes, values, title in zip(
-        panels[0], (found.bias, mean, one), ("bias", of_all, f"T of example {example}"), strict=True
+    columns = (
+        ("bias", found.bias, "mean bias", (None, None)),
+        ("mean T of all examples", mean, "mean T", (0, 1)),
+        (f"T of example {example}", one, "mean T", (0, 1)),
+    )
+    for (above, below), (title, values, mean_title, (least, largest)) in zip(
+        panels.T, columns, strict=True
     ):
-        _map(figure, axes, values, title, None if title == "bias" else 1.0)
-    for axes, values, title in zip(
-        panels[1], (found.bias, mean, one), ("mean bias", "mean T", "mean T"), strict=True
-    ):
-        axes.plot([units.mean() for units in values], linewidth=1)
-        axes.set(xlabel="layer", ylabel=title)
+        image = above.imshow(
+            _as_map(values), aspect="auto", cmap="viridis", vmin=least, vmax=largest
+        )
+        above.set(xlabel="layer", ylabel="unit", title=title)
+        figure.colorbar(image, ax=above)
+        below.plot([units.mean() for units in values], linewidth=1)
+        below.set(xlabel="layer", ylabel=mean_title)
     return figure
 
 
@@ -211,10 +217,6 @@ def traces(
     return figure
 
 
-def _colours(count: int) -> list[str]:
-    return [f"C{i}" for i in range(count)]
-
-
 def _name_layers(axes: "Axes", names: Sequence[str]) -> None:
     """Names places on the x axis: by their layers where there is room, or else by numbers."""
     if len(names) <= 12:
@@ -227,13 +229,3 @@ def _as_map(values: Sequence[Any]) -> np.ndarray:
     for column, units in enumerate(values):
         shown[: len(units), column] = units
     return shown
-
-
-def _map(
-    figure: "Figure", axes: "Axes", values: Sequence[Any], title: str, largest: float | None
-) -> None:
-    image = axes.imshow(
-        _as_map(values), aspect="auto", cmap="viridis", vmin=largest and 0, vmax=largest
-    )
-    axes.set(xlabel="layer", ylabel="unit", title=title)
-    figure.colorbar(image, ax=axes)

@@ -13,12 +13,7 @@ from training.pictures import random_affine
 from training.recipe import Recipe, adamw
 
 PAPER = "Srivastava, Greff, Schmidhuber: Training Very Deep Networks. arXiv:1507.06228, 2015."
-CIFAR10_LABELS = [
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-]  # fmt: skip
 CIFAR10 = {
-    "labels": CIFAR10_LABELS,
-    "input_shape": [32, 32, 3],
     "first_kernel": 3,
     "standardised": True,
     "gate_bias": -2.0,
@@ -69,22 +64,14 @@ RECIPES = {
     "conv_highway_fashion_mnist": _recipe(
         "Pictures of clothes by nine convolutions of 32 filters, eight of them Highway layers",
         "fashion_mnist",
-        {
-            "labels": [
-                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-            ],
-            "stages": [[32, 3]] * 3,
-            "dropout": 0.3,
-        },
+        {"stages": [[32, 3]] * 3, "dropout": 0.3},
         augment=partial(random_affine, degrees=0, zoom=0.1, shear=0, shift=2, mirrored=True),
         published={"what": "no result of a Highway network is known", "source": PAPER},
     ),
     "conv_highway_cifar10_11": _recipe(
         "Small colour pictures by a convolutional Highway network of 11 layers",
         "cifar10",
-        CIFAR10
-        | {"stages": [[24, 3], [32, 3], [64, 3]], "average_filters": 64, "dropout": 0.1},
+        CIFAR10 | {"stages": [[24, 3], [32, 3], [64, 3]], "average_filters": 64, "dropout": 0.1},
         epochs=100,
         augment=MOVED,
         published=_published("a network of 11 layers and 236,000 parameters", 0.8918),
@@ -92,8 +79,7 @@ RECIPES = {
     "conv_highway_cifar10_19": _recipe(
         "Small colour pictures by a convolutional Highway network of 19 layers",
         "cifar10",
-        CIFAR10
-        | {"stages": [[32, 5], [80, 6], [128, 6]], "average_filters": 100, "dropout": 0.2},
+        CIFAR10 | {"stages": [[32, 5], [80, 6], [128, 6]], "average_filters": 100, "dropout": 0.2},
         epochs=200,
         augment=MOVED,
         published=_published("a network of 19 layers and 2.3 million parameters", 0.9246),
@@ -101,11 +87,11 @@ RECIPES = {
     "highway_cifar10_50": _recipe(
         "Small colour pictures by 50 dense Highway layers of 50 units, for the study of lesions",
         "cifar10",
-        {"labels": CIFAR10_LABELS, "input_shape": [32, 32, 3], "gate_bias": -4.0},
+        {"gate_bias": -4.0},
         builder="highway_classifier",
         epochs=60,
         optimizer=partial(adamw, rate=1e-3, weight_decay=1e-2),
         augment=MOVED,
         published={"what": "no result of a dense Highway network is known", "source": PAPER},
     ),
-}  # fmt: skip
+}

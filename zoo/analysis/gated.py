@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from zoo.arguments import check_indices
 from zoo.layers import Highway, HighwayStack
 
 
@@ -69,11 +70,10 @@ def checked_places(layers: Sequence[int], depth: int) -> list[int]:
         ValueError: if one is not that of any of `depth` layers, counted from 0 or, where negative,
             from the last.
     """
-    for layer in layers:
-        is_place = isinstance(layer, int | np.integer) and not isinstance(layer, bool)
-        if not is_place or not -depth <= layer < depth:
-            raise ValueError(f"layers must be integers from {-depth} to {depth - 1}, got {layer!r}")
-    return list(dict.fromkeys(int(layer) % depth for layer in layers))
+    # Arrays of places come from here too.
+    layers = [one.item() if isinstance(one, np.generic) else one for one in layers]
+    check_indices("layers", layers, depth)
+    return list(dict.fromkeys(layer % depth for layer in layers))
 
 
 def ends(model: keras.Model) -> tuple[Any, Any]:

@@ -97,7 +97,7 @@ def _checked(targets: Any, model: keras.Model, count: int) -> np.ndarray:
         raise TypeError(f"targets must be integer class ids, got {targets.dtype}")
     if targets.shape != (count,):
         raise ValueError(f"targets must have the shape {(count,)}, got {targets.shape}")
-    if count and not 0 <= targets.min() <= targets.max() < classes:
+    if not 0 <= targets.min() <= targets.max() < classes:
         raise ValueError(
             f"targets must be from 0 to {classes - 1}, got {targets.min()} to {targets.max()}"
         )

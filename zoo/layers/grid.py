@@ -1,5 +1,6 @@
 """The Grid LSTM: one block in any number of dimensions, and a grid over the places of a picture."""
 
+from functools import partial
 from itertools import product as every_pair
 
 import keras
@@ -11,6 +12,17 @@ from zoo.cells.grid_lstm import checked_output_form, lstm_of
 from zoo.cells.products import product
 from zoo.initializers import StackedInitializer
 from zoo.layers.loop import walk
+
+
+def open_forget_gates(shape, dtype=None, *, units):
+    """Initial biases: 1 for the forget gate of each dimension with a memory, 0 for all others.
+
+    Such a dimension has 4 units of them, a plain one, which comes last, fewer.
+    """
+    bias = np.zeros(shape)
+    for start in range(0, shape[-1] - 4 * units + 1, 4 * units):
+        bias[..., start + units : start + 2 * units] = 1
+    return ops.convert_to_tensor(bias, dtype)
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -94,14 +106,13 @@ class GridLSTMBlock(keras.layers.Layer):
                     name=f"kernel_{n}", shape=shape, initializer=self.kernel_initializer
                 )
             )
-            initializer = "zeros" if n in self.plain else self._initial_bias
             self.biases.append(
-                self.add_weight(name=f"bias_{n}", shape=(size,), initializer=initializer)
+                self.add_weight(
+                    name=f"bias_{n}",
+                    shape=(size,),
+                    initializer=partial(open_forget_gates, units=self.units),
+                )
             )
-
-    def _initial_bias(self, shape, dtype=None):
-        zeros = ops.zeros((self.units,), dtype)
-        return ops.concatenate([zeros, ops.ones_like(zeros), zeros, zeros])
 
     def _check_states(self, shapes):
         count = self.dimensions + len(self.remembering)
@@ -232,16 +243,9 @@ class GridLSTM3D(keras.layers.Layer):
         self.block_bias = self.add_weight(
             name="block_bias",
             shape=(self.directions, layers, sums),
-            initializer=self._initial_bias,
+            initializer=partial(open_forget_gates, units=units),
         )
         self._plan(*input_shape[1:3])
-
-    def _initial_bias(self, shape, dtype=None):
-        bias = np.zeros(shape)
-        for gates in range(3 if self.is_lstm else 2):
-            forget = (4 * gates + 1) * self.units
-            bias[..., forget : forget + self.units] = 1
-        return ops.convert_to_tensor(bias, dtype)
 
     def _plan(self, height, width):
         """Finds out which place is which block of which anti-diagonal."""

@@ -6,7 +6,7 @@ from functools import partial
 import keras
 from keras import ops
 
-from zoo.arguments import positive_integer
+from zoo.arguments import check_indices, positive_integer
 from zoo.initializers import StackedInitializer
 
 GATES = ("transform", "carry")
@@ -186,7 +186,7 @@ class Highway(keras.layers.Layer):
 
     def compute_mask(self, inputs, mask):
         # Of other places there is none.
-        return mask if self._every is None or self._every[:1] in ([], [1]) else None
+        return None if self._every and self._every[0] > 1 else mask
 
     def compute_output_shape(self, input_shape):
         return self.transform.compute_output_shape(input_shape)
@@ -337,12 +337,7 @@ class HighwayStack(keras.layers.Layer):
         """
         if not self.built:
             raise ValueError("switched_off needs a stack that is built: call it once first")
-        for layer in layers:
-            is_index = isinstance(layer, int) and not isinstance(layer, bool)
-            if not is_index or not -self.depth <= layer < self.depth:
-                raise ValueError(
-                    f"layers must be integers from {-self.depth} to {self.depth - 1}, got {layer!r}"
-                )
+        check_indices("layers", layers, self.depth)
         saved = ops.convert_to_numpy(self.gate_bias)
         closed = saved.copy()
         closed[list(layers)] = _CLOSED if self.gate == "transform" else -_CLOSED

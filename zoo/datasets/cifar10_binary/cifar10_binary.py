@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.datasets.archive import files_of
+
 _ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-_FOLDER = "cifar-10-batches-bin"
 _FILES = {
     "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
     "test": ["test_batch.bin"],
@@ -62,8 +63,12 @@ class Cifar10Binary(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        paths = _paths(dl_manager)
-        return {split: self._generate_examples(files) for split, files in paths.items()}
+        files = {file: file for of_split in _FILES.values() for file in of_split}
+        paths = files_of(dl_manager, _ARCHIVE, "cifar-10-batches-bin", files)
+        return {
+            split: self._generate_examples([paths[file] for file in of_split])
+            for split, of_split in _FILES.items()
+        }
 
     def _generate_examples(self, paths: list[Any]) -> Iterator[Any]:
         rows = np.concatenate([np.frombuffer(path.read_bytes(), np.uint8) for path in paths])
@@ -71,19 +76,3 @@ class Cifar10Binary(tfds.core.GeneratorBasedBuilder):
         for number, row in enumerate(rows.reshape(-1, 1 + np.prod(_SHAPE))):
             picture = row[1:].reshape(_SHAPE).transpose(1, 2, 0)
             yield number, {"image": picture, "label": int(row[0])}
-
-
-def _paths(dl_manager: tfds.download.DownloadManager) -> dict[str, list[Any]]:
-    """Returns the files of each split."""
-    files = [file for of_split in _FILES.values() for file in of_split]
-    try:
-        unpacked = all((dl_manager.manual_dir / file).exists() for file in files)
-    except AssertionError:  # there is no such folder
-        unpacked = False
-    if unpacked:
-        # They are registered as parts of the archive's address, so that they are checked too.
-        found = dl_manager.download({file: f"{_ARCHIVE}#{_FOLDER}/{file}" for file in files})
-    else:
-        folder = dl_manager.download_and_extract(_ARCHIVE) / _FOLDER
-        found = {file: folder / file for file in files}
-    return {split: [found[file] for file in of_split] for split, of_split in _FILES.items()}

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from zoo.datasets.archive import files_of
+
 _ARCHIVE = "https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip"
 _FILES = {"train": "train.txt", "validation": "dev.txt", "test": "test.txt"}
 # "(", label and a space begin a phrase, ")" ends it; between them are its parts, or its one word.
@@ -64,7 +66,7 @@ class Sst5(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        paths = _paths(dl_manager)
+        paths = files_of(dl_manager, _ARCHIVE, "trees", _FILES)
         sentences = {split: self._generate_examples(path) for split, path in paths.items()}
         return sentences | {"train_phrases": self._generate_examples(paths["train"], phrases=True)}
 
@@ -73,21 +75,6 @@ class Sst5(tfds.core.GeneratorBasedBuilder):
         examples = chain.from_iterable(tree if phrases else tree[:1] for tree in trees)
         for number, (label, words) in enumerate(examples):
             yield number, {"sentence": " ".join(words), "label": label}
-
-
-def _paths(dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-    """Returns the file of each split."""
-    try:
-        unpacked = all((dl_manager.manual_dir / file).exists() for file in _FILES.values())
-    except AssertionError:  # there is no such folder
-        unpacked = False
-    if unpacked:
-        # They are registered as parts of the archive's address, so that they are checked too.
-        return dl_manager.download(
-            {key: f"{_ARCHIVE}#trees/{file}" for key, file in _FILES.items()}
-        )
-    folder = dl_manager.download_and_extract(_ARCHIVE) / "trees"
-    return {split: folder / file for split, file in _FILES.items()}
 
 
 def _phrases(tree: str) -> list[tuple[int, list[str]]]:
