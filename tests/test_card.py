@@ -95,7 +95,7 @@ def test_unknown_field_is_named(path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("task", "poetry", "task must be one of image-classification, image-to-sequence"),
+        ("task", "poetry", "task must be one of algorithm, image-classification"),
         ("parameters", 1.5, "parameters must be an integer, got 1.5"),
         ("seed", True, "seed must be an integer, got True"),
         ("licence", "", "licence must be a text that is not empty, got ''"),

@@ -138,6 +138,7 @@ def test_run_prints_one_object_a_line(run, png):
 WRITTEN = {"target_vocabulary": [*"abc "], "units": 5, "embedding_units": 4}
 SPOKEN = WRITTEN | {"source_vocabulary": [*"xyz"]}
 OF_TASKS = {
+    "algorithm": ("reader_writer", SPOKEN),
     "sequence-to-sequence": ("encoder_decoder", SPOKEN),
     "image-to-sequence": ("vector_to_sequence", WRITTEN | {"highway_units": 6, "highway_depth": 2}),
     "language-modelling": ("language_model", WRITTEN),
@@ -165,6 +166,8 @@ def folders(tmp_path_factory):
 @pytest.mark.parametrize(
     ("task", "options"),
     [
+        ("algorithm", {}),
+        ("algorithm", {"n_best": 2}),
         ("sequence-to-sequence", {}),
         ("sequence-to-sequence", {"n_best": 3, "beam": 4, "max_length": 5}),
         ("image-to-sequence", {}),

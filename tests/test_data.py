@@ -35,6 +35,7 @@ except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
 PICTURES = ["cifar10", "fashion_mnist", "mnist"]
 SENTENCES = ["atis", "conll2000", "ewt", "snips", "sst5"]
 TEXTS = ["cmudict", "mnist_spelled", "multi30k", "tinyshakespeare"]
+MADE = ["addition_N", "memorization_N", "parity_N"]
 SENTIMENTS = ["very negative", "negative", "neutral", "positive", "very positive"]
 SLOT_GATED = (
     "https://raw.githubusercontent.com/MiuLab/SlotGated-SLU/"
@@ -80,7 +81,7 @@ def test_unknown_name_is_told_the_nearest():
 
 
 def test_every_data_set_is_listed():
-    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + TEXTS)
+    assert zoo.data.list_datasets() == sorted(PICTURES + SENTENCES + TEXTS + MADE)
 
 
 def test_licence_of_every_data_set_is_known():

@@ -52,6 +52,14 @@ MODELS = {
     "deep, tied language_model": ("language_model", {"depth": 2, "tied": True, "cell": "lstm"}),
     "language_model of pairs": ("language_model", {"depth": 0}),
     "output-recurrent vector_to_sequence": ("vector_to_sequence", PICTURE | {"depth": 0}),
+    **{f"reader_writer {cell}": ("reader_writer", SOURCE | {"cell": cell}) for cell in CELLS},
+    "deep reader_writer": ("reader_writer", SOURCE | {"cell": "gru", "depth": 2}),
+    "untied reader_writer": (
+        "reader_writer",
+        SOURCE | {"cell_options": {"depth": 2, "tied": False, "output_form": "o*tanh(m)"}},
+    ),
+    "one_lstm": ("one_lstm", SOURCE | {"length": 5, "depth": 3}),
+    "untied one_lstm": ("one_lstm", SOURCE | {"length": 4, "depth": 2, "tied": False}),
 }
 
 
@@ -62,7 +70,8 @@ def rng(seed=0):
 @pytest.fixture(scope="module", params=MODELS)
 def model(request):
     builder, arguments = MODELS[request.param]
-    return random_model(builder, dropout=0.5, **SIZES, **arguments)
+    dropout = {} if builder == "one_lstm" else {"dropout": 0.5}
+    return random_model(builder, **SIZES, **dropout, **arguments)
 
 
 def inputs_of(model, rows=3):
@@ -102,7 +111,7 @@ def test_steps_give_what_the_walk_over_a_target_does(model):
     start = keras.Model(model.input, start)(inputs, training=False) if start else {}
     memory = start.get("memory")
     sizes = decoder.state_size
-    if memory is None:
+    if not start:
         states = decoder.initial_state(3)
     else:
         states = [start[f"bridge_{i}"] for i in range(len(sizes))]
@@ -424,6 +433,14 @@ def test_new_pieces_and_features():
 @pytest.mark.parametrize(
     ("builder", "change", "message"),
     [
+        ("one_lstm", {"length": 0}, "length must be a positive integer, got 0"),
+        ("one_lstm", {"depth": 0}, "depth must be a positive integer, got 0"),
+        ("one_lstm", {"source_vocabulary": ["0"]}, "source_vocabulary must hold two pieces or"),
+        ("one_lstm", {"output_form": "o"}, "output_form must be one of"),
+        ("reader_writer", {"depth": 0}, "depth must be a positive integer, got 0"),
+        ("reader_writer", {"cell": "grid"}, "no cell named 'grid'"),
+        ("reader_writer", {"cell_options": {"depht": 2}}, "depht"),
+        ("reader_writer", {"cell_options": {"depth": 0}}, "depth must be a positive integer"),
         ("encoder_decoder", {"cell": "lstn"}, "no cell named 'lstn'; did you mean lstm"),
         ("encoder_decoder", {"attention": "dott"}, "no attention named 'dott'; did you mean dot"),
         (
@@ -463,9 +480,9 @@ def test_new_pieces_and_features():
     ],
 )
 def test_bad_arguments(builder, change, message):
-    arguments = {"encoder_decoder": SOURCE, "language_model": {}, "vector_to_sequence": PICTURE}
+    arguments = {"language_model": {}, "vector_to_sequence": PICTURE}.get(builder, SOURCE)
     with pytest.raises(ValueError, match=message):
-        zoo.preprocessor(zoo.build(builder, **SIZES | arguments[builder] | change))
+        zoo.preprocessor(zoo.build(builder, **SIZES | arguments | change))
 
 
 def rows(*rows):

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 import zoo
-from training import captions, glove, pairs, pictures, sentences, texts
+from training import algorithms, captions, glove, pairs, pictures, sentences, texts
 from training.recipe import Recipe
 from training.state import TrainingState
 from training.training_set import TrainingSet
@@ -20,6 +20,7 @@ from zoo.verification import evaluate
 
 # Licences of the data sets, as their publishers state them.
 LICENCES = {
+    **dict.fromkeys(("addition_N", "memorization_N", "parity_N"), "none: made, not collected"),
     "atis": "LDC: the data are not free, weights may be published",
     "cifar10": "none stated",
     "cmudict": "BSD 2-Clause",
@@ -36,6 +37,7 @@ LICENCES = {
 
 
 TRAINING_SETS: dict[str, Callable[..., TrainingSet]] = {
+    "algorithm": algorithms.training_set,
     "image-classification": pictures.training_set,
     "image-to-sequence": captions.training_set,
     "language-modelling": texts.training_set,
@@ -150,7 +152,7 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
         "summary": recipe.summary,
         "dataset": {
             **zoo.data.describe(recipe.dataset),
-            "licence": LICENCES[recipe.dataset],
+            "licence": LICENCES[zoo.data.listed_name(recipe.dataset)],
             "train_split": recipe.train,
             "validation_split": recipe.validation,
             "test_split": recipe.test,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from zoo import card as cards
+from zoo.data import listed_name
 
 _USE_PICTURES = """\
 import zoo
@@ -13,6 +14,13 @@ import zoo
 classify = zoo.pipeline("{name}")
 answer = classify("{example}")  # uint8 pixels, a batch of them, or an image file
 print(answer["label"], answer["score"])
+"""
+_USE_ALGORITHM = """\
+import zoo
+
+solve = zoo.pipeline("{name}")
+answer = solve("{example}")
+print(answer["output"], answer["log_prob"])
 """
 _USE_SLOTS = """\
 import zoo
@@ -57,6 +65,7 @@ answer = classify("{example}")
 print(answer["label"], answer["score"])
 """
 _USE = {
+    "algorithm": _USE_ALGORITHM,
     "image-classification": _USE_PICTURES,
     "image-to-sequence": _USE_CAPTIONS,
     "language-modelling": _USE_LANGUAGE,
@@ -82,7 +91,19 @@ _DIGITS = (
     "It knows single digits, white on black, centred in 28 by 28 pixels. Other pictures are made "
     "grey and resized, not inverted or centred."
 )
+_UNTRIED = "Texts longer than those of training were not tried, and any other symbol is unknown."
 _DATA = {
+    "addition_N": _Data(
+        "123+989",
+        ("It knows sums of two numbers, written in digits, without a sign.", _UNTRIED),
+    ),
+    "memorization_N": _Data(
+        "gatezoo", ("It knows the letters a to z, without a meaning or an order.", _UNTRIED)
+    ),
+    "parity_N": _Data(
+        "10110",
+        ("It tells whether the ones are odd in number, 1, or even, 0.", _UNTRIED),
+    ),
     "cmudict": _Data(
         "highway",
         (
@@ -177,12 +198,13 @@ def render(info: Mapping[str, Any], latency: Mapping[str, str] | None) -> str:
         ValueError: if there is nothing here on its task or data.
     """
     name, data = info["name"], info["dataset"]
-    if data["name"] not in _DATA or info["task"] not in _USE:
+    kind = listed_name(data["name"])
+    if kind not in _DATA or info["task"] not in _USE:
         raise ValueError(
             f"{name}: training/model_card.py says nothing of {info['task']} on {data['name']}: "
             "an example and its limits belong there"
         )
-    about, citations = _DATA[data["name"]], cards.citations(info)
+    about, citations = _DATA[kind], cards.citations(info)
     facts = [
         f"revision {info['revision']}",
         info["task"],

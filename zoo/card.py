@@ -97,7 +97,7 @@ class TaggingMetrics(TypedDict):
 
 
 class AccuracyMetrics(TypedDict):
-    """The share that is right: of the labels of texts, or of what is written for pictures."""
+    """The share that is right: of labels of texts, or of what is written for pictures or texts."""
 
     accuracy: float
 
@@ -121,6 +121,7 @@ class SequenceMetrics(TypedDict, total=False):
 _LARGEST = {"bleu": 100, "chrf": 100, "loss": math.inf, "nats": math.inf, "per": math.inf}
 
 METRICS: dict[str, Any] = {
+    "algorithm": AccuracyMetrics,
     "image-classification": ClassificationMetrics,
     "image-to-sequence": AccuracyMetrics,
     "language-modelling": LanguageMetrics,

@@ -1,4 +1,4 @@
-"""Public data sets, through tensorflow-datasets.
+"""Public data sets, through tensorflow-datasets, and those of `zoo.tasks`, which are made.
 
 `ZOO_DATA_DIR` names a folder of raw files, one sub-folder a data set, that is used before the
 network. What tensorflow-datasets makes of them is kept in its own folder (`TFDS_DATA_DIR`).
@@ -16,6 +16,7 @@ from urllib.parse import urldefrag
 
 import numpy as np
 
+from zoo import tasks
 from zoo.errors import DataUnavailableError, IntegrityError, unknown_name
 
 # name in the zoo -> name in tensorflow-datasets, its version pinned
@@ -57,8 +58,13 @@ _SECONDS_TO_REACH = 3.0
 
 
 def list_datasets() -> list[str]:
-    """Returns the names that `load` takes, sorted."""
-    return sorted(_TFDS)
+    """Returns the names that `load` takes, sorted; those of `zoo.tasks` have a size besides."""
+    return sorted([*_TFDS, *(f"{task}_N" for task in tasks.TASKS)])
+
+
+def listed_name(name: str) -> str:
+    """Returns the name of a data set as `list_datasets` has it, of "addition_15" "addition_N"."""
+    return f"{name.rsplit('_', 1)[0]}_N" if tasks.parsed(name) else name
 
 
 def load(name: str, split: str) -> tuple[Any, Any]:
@@ -87,6 +93,9 @@ def load(name: str, split: str) -> tuple[Any, Any]:
           `"outputs"`, a list of all strs that are right for it (phonemes; the name of the digit;
           a German sentence).
         - tinyshakespeare: one str, the text of the split, and no targets.
+        - addition_N, memorization_N, parity_N: a str ("123+989", N letters, N bits) and
+          `"outputs"`, what is right for it. Of each split there is no end: it has 1,000, or as many
+          as "train[:5000]" asks for.
 
     Raises:
         ValueError: if there is no such data set; the nearest names are listed. Or if there is no
@@ -94,6 +103,8 @@ def load(name: str, split: str) -> tuple[Any, Any]:
         DataUnavailableError: if it is neither on disk nor reachable; the message says what to do.
         IntegrityError: if a raw file is not the published one.
     """
+    if tasks.parsed(name):
+        return tasks.load(name, split)
     if name == "mnist_spelled":
         pictures, ids = load("mnist", split)
         return pictures, {"outputs": [[_DIGITS[label]] for label in ids]}
@@ -127,7 +138,8 @@ def labels(name: str, target: str = "labels") -> list[str]:
             is none.
         DataUnavailableError, IntegrityError: as `load`, where the data are needed.
     """
-    features = {} if name == "mnist_spelled" else _builder(name).info.features
+    has_texts = name == "mnist_spelled" or tasks.parsed(name)
+    features = {} if has_texts else _builder(name).info.features
     targets = [key for key, named in _NAMED.items() if named & features.keys()]
     if target not in targets:
         raise unknown_name(f"target of {name}", target, targets)
@@ -139,6 +151,8 @@ def labels(name: str, target: str = "labels") -> list[str]:
 
 def describe(name: str) -> dict[str, str]:
     """Returns name, version, citation and address of a data set. Needs no data."""
+    if tasks.parsed(name):
+        return {"name": name, **tasks.DESCRIPTION}
     info = _builder(name).info
     return {
         "name": name,

@@ -17,6 +17,8 @@ _BUILTIN = {
     "highway_classifier": "zoo.models.highway_classifier",
     "language_model": "zoo.models.language_model",
     "mlp_classifier": "zoo.models.mlp_classifier",
+    "one_lstm": "zoo.models.one_lstm",
+    "reader_writer": "zoo.models.reader_writer",
     "sequence_classifier": "zoo.models.sequence_classifier",
     "slot_filler": "zoo.models.slot_filler",
     "tagger": "zoo.models.tagger",

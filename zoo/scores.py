@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo.pipelines.base import Pipeline
 from zoo.pipelines.sentence import TaggingPipeline, TextClassificationPipeline
-from zoo.pipelines.writing import CaptionPipeline, LanguagePipeline, SequencePipeline
+from zoo.pipelines.writing import LanguagePipeline, SequencePipeline
 from zoo.preprocessing.pieces import SPACE
 
 
@@ -139,11 +139,9 @@ def signature(metrics: Mapping[str, float]) -> str | None:
     return ", ".join(f"{name} {scorer.get_signature()}" for name, scorer in scorers.items())
 
 
-def captions(
-    write: CaptionPipeline, pictures: np.ndarray, targets: dict[str, Any]
-) -> dict[str, float]:
-    """Returns the share of pictures whose output is right, letter by letter."""
-    found = [answer["output"] for answer in write(pictures)]
+def whole_outputs(write: Pipeline, inputs: Any, targets: dict[str, Any]) -> dict[str, float]:
+    """Returns the share of inputs, pictures or texts, whose output is right letter by letter."""
+    found = [answer["output"] for answer in write(inputs)]
     right = [output in one for output, one in zip(found, targets["outputs"], strict=True)]
     return {"accuracy": float(np.mean(right))}
 
@@ -159,8 +157,9 @@ def language_modelling(
 
 
 OF_TASK: dict[str, Callable[..., dict[str, float]]] = {
+    "algorithm": whole_outputs,
     "image-classification": classification,
-    "image-to-sequence": captions,
+    "image-to-sequence": whole_outputs,
     "language-modelling": language_modelling,
     "sequence-to-sequence": sequence_to_sequence,
     "slot-filling": slot_filling,

@@ -2,6 +2,7 @@
 
 from training.recipe import Recipe
 from training.recipes import (
+    algorithms,
     cnn_mnist,
     conv_highway,
     highway_mnist,
@@ -22,6 +23,7 @@ RECIPES = (
     | slot_filling.RECIPES
     | tagging.RECIPES
     | writing.RECIPES
+    | algorithms.RECIPES
 )
 
 

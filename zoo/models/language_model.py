@@ -27,6 +27,7 @@ def language_model(
     cell: str = "gru",
     units: int = 256,
     depth: int = 1,
+    cell_options: dict[str, Any] | None = None,
     embedding_units: int = 128,
     tied: bool = False,
     dropout: float = 0.2,
@@ -44,6 +45,8 @@ def language_model(
             "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers; with none, a symbol depends on the one before it alone.
+        cell_options: arguments of the cell besides, such as `{"depth": 6, "tied": True}` of a Grid
+            LSTM, which has layers of its own.
         embedding_units: size of a symbol's embedding.
         tied: whether the embeddings are the weights of the logits too.
         dropout: rate on embeddings, between layers and before the logits, in training.
@@ -55,8 +58,8 @@ def language_model(
         each, `(batch, time, symbols)`.
 
     Raises:
-        ValueError: if there is no such cell, `target_vocabulary` is empty, a size is no positive
-            integer, or a dropout rate is not at least 0 and less than 1.
+        ValueError: if there is no such cell or option of it, `target_vocabulary` is empty, a size
+            is no positive integer, or a dropout rate is not at least 0 and less than 1.
     """
     if not target_vocabulary:
         raise ValueError("target_vocabulary must hold a piece or more: a language model reads it")
@@ -66,6 +69,7 @@ def language_model(
         cell=cell,
         units=units,
         depth=depth,
+        cell_options=cell_options,
         embedding_units=embedding_units,
         tied=tied,
         dropout=dropout,

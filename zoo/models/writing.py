@@ -110,6 +110,7 @@ class Decoder:
         cell: str,
         units: int,
         depth: int,
+        cell_options: dict[str, Any] | None = None,
         embedding_units: int,
         tied: bool,
         dropout: float,
@@ -121,6 +122,7 @@ class Decoder:
         Args:
             symbols: size of the vocabulary, with padding, the unknown symbol and the boundary.
             cell, units, depth: of the recurrent layers.
+            cell_options: arguments of a cell besides.
             embedding_units: size of a symbol's embedding.
             tied: whether the embeddings are the weights of the logits too.
             dropout: rate on what a recurrent layer reads and before the logits.
@@ -128,7 +130,8 @@ class Decoder:
             attention: "none", "dot", "scaled_dot" or "additive".
 
         Raises:
-            ValueError: if there is no such cell or attention, or a size or rate is not one.
+            ValueError: if there is no such cell, option of it or attention, or a size or rate is
+                not one.
         """
         if attention not in ATTENTION:
             raise unknown_name("attention", attention, ATTENTION)
@@ -150,7 +153,12 @@ class Decoder:
             size = embedding_units
             if depth:
                 one = named_cell(
-                    cell, units, dropout=dropout, recurrent_dropout=recurrent_dropout, name="cell"
+                    cell,
+                    units,
+                    dropout=dropout,
+                    recurrent_dropout=recurrent_dropout,
+                    name="cell",
+                    **(cell_options or {}),
                 )
                 size = one.output_size
                 layers.append(
@@ -218,11 +226,18 @@ class Decoder:
             mask: boolean `(batch, time)`; a step where it is False changes no state.
         """
 
+        return self.walk_vectors(self.embed(target), states, memory, mask)
+
+    def walk_vectors(
+        self, x: Any, states: list[Any], memory: Memory | None = None, mask: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """Returns what `walk` does, for vectors `(batch, time, embedding_units)` of any symbols."""
+
         def along_time(layer, x, states):
             h, *after = layer(x, initial_state=states or None, mask=mask)
             return h, after
 
-        return self._through(target, states, memory, along_time)
+        return self._through(x, states, memory, along_time)
 
     def step(
         self, symbols: Any, states: list[Any], memory: Memory | None = None
@@ -246,7 +261,7 @@ class Decoder:
             h, after = layer.step(rows(x), [rows(state) for state in states])
             return beams(h), [beams(state) for state in after]
 
-        return self._through(symbols, states, memory, one_step)
+        return self._through(self.embed(symbols), states, memory, one_step)
 
     def logits(self, x: Any) -> Any:
         """Returns the logits `(batch, time, symbols)` of [h ; c]."""
@@ -272,10 +287,9 @@ class Decoder:
         return self.attend(len(memory.keys) - 1, h, memory, weights=True)[1]
 
     def _through(
-        self, symbols: Any, states: list[Any], memory: Memory | None, advance: Callable[..., Any]
+        self, x: Any, states: list[Any], memory: Memory | None, advance: Callable[..., Any]
     ) -> tuple[Any, list[Any]]:
-        """Takes symbols through all layers by `advance(layer, x, states) -> (h, states after)`."""
-        x = self.embed(symbols)
+        """Takes vectors through all layers by `advance(layer, x, states) -> (h, states after)`."""
         states_after: list[Any] = []
         for i, layer in enumerate(self.recurrent):
             count = len(layer.state_size)

@@ -11,6 +11,7 @@ from zoo.pipelines.sentence import SlotFillingPipeline, TaggingPipeline, TextCla
 from zoo.pipelines.writing import CaptionPipeline, LanguagePipeline, SequencePipeline
 
 _PIPELINES: dict[str, Callable[..., Pipeline]] = {
+    "algorithm": SequencePipeline,
     "image-classification": ImageClassificationPipeline,
     "image-to-sequence": CaptionPipeline,
     "language-modelling": LanguagePipeline,

@@ -34,7 +34,7 @@ class BeamSearch(keras.layers.Layer):
         max_length: of a text in symbols; without, twice the source's and ten more.
 
     Call arguments:
-        memory, states: what decoding starts with.
+        memory, states: what decoding starts with; the memory is None where there is none.
         source: `(batch, source time)`, or None if what is read is no text.
 
     Returns:
@@ -51,7 +51,7 @@ class BeamSearch(keras.layers.Layer):
 
     def call(self, memory, states, source=None):
         mask = None if source is None else ops.not_equal(source, PADDING)
-        read = self.decoder.read(memory, mask)
+        read = None if memory is None else self.decoder.read(memory, mask)
 
         def step(symbols, states):
             x, states = self.decoder.step(symbols, states, read)
@@ -60,14 +60,14 @@ class BeamSearch(keras.layers.Layer):
         symbols, log_probs, scores = beam_search(
             step,
             states,
-            batch_size=ops.shape(memory)[0],
+            batch_size=ops.shape(states[0] if memory is None else memory)[0],
             beam=self.beam,
             max_length=self.max_length or 2 * ops.shape(source)[1] + 10,
         )
         return {"symbols": symbols, "log_probs": log_probs, "scores": scores}
 
     def compute_output_spec(self, memory, states, source=None):
-        rows = (memory.shape[0], self.beam)
+        rows = ((states[0] if memory is None else memory).shape[0], self.beam)
         return {
             "symbols": keras.KerasTensor((*rows, None), "int32"),
             "log_probs": keras.KerasTensor(rows, "float32"),
@@ -120,9 +120,11 @@ def attending(model: keras.Model) -> keras.Model:
 
 
 def _start(model: keras.Model) -> tuple[Any, list[Any]]:
-    """Returns memory and states that a model's decoder begins with."""
+    """Returns memory and states that a model's decoder begins with; without a memory, None."""
+    names = [layer.name for layer in model.layers]
+    memory = model.get_layer("memory").output if "memory" in names else None
     states = range(len(Decoder.of(model).state_size))
-    return model.get_layer("memory").output, [model.get_layer(f"bridge_{i}").output for i in states]
+    return memory, [model.get_layer(f"bridge_{i}").output for i in states]
 
 
 class _SearchPipeline(Pipeline):

@@ -46,7 +46,7 @@ def from_config(config: dict[str, Any], arguments: dict[str, Any]) -> Preprocess
         "image": (ImagePreprocessor, ("labels",)),
         "caption": (CaptionPreprocessor, ("target_vocabulary",)),
         "text": (TextPreprocessor, ("target_vocabulary",)),
-        "sequence": (SequencePreprocessor, ("target_vocabulary", "source_vocabulary")),
+        "sequence": (SequencePreprocessor, ("target_vocabulary", "source_vocabulary", "length")),
         "sentence": (SentencePreprocessor, ("labels", "vocabulary", "intents")),
         "whole-sentence": (WholeSentencePreprocessor, ("labels", "vocabulary")),
     }

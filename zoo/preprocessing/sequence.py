@@ -124,6 +124,7 @@ class SequencePreprocessor(_Conditioned):
 
     Args:
         target_vocabulary, source_vocabulary: pieces, as `Pieces` takes them.
+        length: of the longest text that the model can read, in symbols; without, it reads any.
 
     Raises:
         ValueError: if pieces are repeated or empty.
@@ -131,19 +132,29 @@ class SequencePreprocessor(_Conditioned):
 
     kind = "sequence"
 
-    def __init__(self, target_vocabulary: Sequence[str], source_vocabulary: Sequence[str]):
+    def __init__(
+        self,
+        target_vocabulary: Sequence[str],
+        source_vocabulary: Sequence[str],
+        length: int | None = None,
+    ):
         super().__init__(target_vocabulary)
         self.source = Pieces(source_vocabulary)
+        self.length = length
 
     def _inputs(self, raw: Any) -> dict[str, np.ndarray]:
-        texts = texts_of(raw, "texts")
-        return {"source": padded([[*self.source.numbers(text), BOUNDARY] for text in texts])}
+        numbers = [self.source.numbers(text) for text in texts_of(raw, "texts")]
+        if self.length and (long := [len(row) for row in numbers if len(row) > self.length]):
+            raise ValueError(
+                f"a text must have at most {self.length} symbols for this model, got {long[0]}"
+            )
+        return {"source": padded([[*row, BOUNDARY] for row in numbers])}
 
     def example(self) -> dict[str, np.ndarray]:
         return self.encode(self.example_texts(), _texts_of_first(self.target))[0]
 
     def example_texts(self) -> list[str]:
-        return _texts_of_first(self.source)
+        return [text[: self.length] for text in _texts_of_first(self.source)]
 
 
 class CaptionPreprocessor(_Conditioned):
