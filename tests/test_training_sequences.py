@@ -9,6 +9,7 @@ from helpers import random_model, random_pictures
 
 import zoo
 from training import captions, pairs, texts
+from training.names import renamed
 from training.recipes import recipe
 from zoo.layers.words import BOUNDARY, PADDING
 
@@ -150,8 +151,63 @@ def test_windows_of_a_text():
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [(["a" * 200], "256 characters or more, got 200"), (["a", "b"], "too many values to unpack")],
+    [(["a" * 200], "1024 characters or more, got 200"), (["a", "b"], "too many values to unpack")],
 )
 def test_text_that_is_too_short_or_not_one(given, message):
     with pytest.raises(ValueError, match=message):
         texts.training_set(recipe("gru_shakespeare"), given, {})
+
+
+PLAY = """
+First Lord:
+The king is at Verona, Romeo.
+
+ROMEO:
+Let Mercutio know; and you, good Mercutio's friend.
+
+MERCUTIO:
+Good king, I hear thee, ROMEO: art thou a Romeo?
+
+KING HENRY:
+Romeos are none.
+
+BALTHASAR:
+Is Henry a king?
+"""
+
+
+def test_names_are_others_wherever_they_stand():
+    found = renamed(PLAY, np.random.default_rng(0), 1.0)
+    assert len(found) == len(PLAY)
+    lines = dict(zip(PLAY.splitlines(), found.splitlines(), strict=True))
+    romeo, mercutio = lines["ROMEO:"][:-1], lines["MERCUTIO:"][:-1]
+    king, henry = lines["KING HENRY:"][:-1].split()
+    assert romeo != "ROMEO"
+    assert mercutio != "MERCUTIO"
+    assert king == "KING"
+    assert lines["The king is at Verona, Romeo."] == f"The king is at Verona, {romeo.title()}."
+    assert lines["Romeos are none."] == "Romeos are none."
+    assert f"Let {mercutio.title()} know; and you, good {mercutio.title()}'s friend." in found
+    assert f"{romeo}: art thou a {romeo.title()}?" in found
+    assert lines["Is Henry a king?"] == f"Is {henry.title()} a king?"
+    assert "First Lord:" in found
+
+
+def test_a_share_of_the_names_is_renamed():
+    rng = np.random.default_rng(0)
+    assert renamed(PLAY, rng, 0.0) == PLAY
+    kept = [("ROMEO:" in renamed(PLAY, rng, 0.3)) for _ in range(200)]
+    assert 0.6 < np.mean(kept) < 0.85
+    assert len({renamed(PLAY, np.random.default_rng(seed), 0.7) for seed in range(9)}) > 5
+
+
+def test_a_text_is_another_in_every_epoch():
+    play = PLAY * 20
+    found = texts.training_set(recipe("gru_shakespeare"), [play], {})
+    model = random_model("language_model", **found.arguments, units=2, embedding_units=2)
+    whole = taken(found, model, batch_size=1)
+    resumed = taken(found, model, batch_size=1, first_epoch=1)
+    for (ours, _), (theirs, _) in zip(whole[len(whole) // 2 :], resumed, strict=True):
+        np.testing.assert_array_equal(ours["target"], theirs["target"])
+    seen = zoo.preprocessor(model).decode([inputs["target"][0] for inputs, _ in whole])
+    assert any(text[5:60] not in play for text in seen)

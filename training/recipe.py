@@ -13,11 +13,11 @@ class Recipe:
     """How one checkpoint is trained.
 
     `optimizer` is called with the number of steps of the whole training, `augment` with a batch of
-    float pixels and a seed of two integers, or with the words of a sentence, their labels and a
-    random generator; both are `functools.partial`s, so that a card can name
-    their settings; `late_augment` has a number of last epochs and what augments them instead. With
-    `glove` the vocabulary has so many words, those of training among them,
-    and their embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
+    float pixels and a seed of two integers, with the words of a sentence, their labels and a random
+    generator, or with a text and such a generator; both are `functools.partial`s, so that a card
+    can name their settings; `late_augment` has a number of last epochs and what augments them
+    instead. With `glove` the vocabulary has so many words, those of training among them, and their
+    embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
     `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it.
     The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest.
     Splits are written as tensorflow-datasets has them.

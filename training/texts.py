@@ -1,6 +1,6 @@
 """Long texts to batches of windows, for a language model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from training.training_set import TrainingSet
 from zoo.layers.words import BOUNDARY
 from zoo.preprocessing.sequence import TextPreprocessor
 
-# Symbols of a window.
-WINDOW = 128
+# Symbols of a window: room for several speakers, whose names come again.
+WINDOW = 512
 
 
 def training_set(recipe: Recipe, texts: list[str], targets: dict[str, Any]) -> TrainingSet:
@@ -27,13 +27,17 @@ def training_set(recipe: Recipe, texts: list[str], targets: dict[str, Any]) -> T
         raise ValueError(f"a text must have {2 * WINDOW} characters or more, got {len(text)}")
 
     def of_model(preprocessor: TextPreprocessor, **settings: Any) -> tf.data.Dataset:
-        return batches(np.array(preprocessor.target.numbers(text), np.int32), count, **settings)
+        def symbols(rng: np.random.Generator) -> np.ndarray:
+            seen = recipe.augment(text, rng) if recipe.augment else text
+            return np.array(preprocessor.target.numbers(seen), np.int32)
+
+        return batches(symbols, count, **settings)
 
     return TrainingSet({"target_vocabulary": sorted(set(text))}, count, of_model)
 
 
 def batches(
-    symbols: np.ndarray,
+    symbols: Callable[[np.random.Generator], np.ndarray],
     count: int,
     *,
     batch_size: int,
@@ -43,18 +47,20 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns the batches of the epochs from `first_epoch` to before `epochs`.
 
-    In each epoch the text is cut into `count` windows from a place of its own, which come in an
-    order of their own. A window begins with the boundary and without a state, as a prompt does.
+    In each epoch the text, as `symbols` returns it for the epoch's generator, is cut into `count`
+    windows from a place of its own, which come in an order of their own. A window begins with the
+    boundary and without a state, as a prompt does.
     """
     ways = np.arange(WINDOW)
 
     def generate() -> Iterator[Any]:
         for epoch in range(first_epoch, epochs):
             rng = np.random.default_rng([seed, epoch])
+            text = symbols(rng)
             starts = rng.integers(WINDOW) + WINDOW * rng.permutation(count)
             for i in range(count // batch_size):
                 rows = starts[i * batch_size : (i + 1) * batch_size, None] + ways
-                following = symbols[rows]
+                following = text[rows]
                 before = np.pad(following[:, :-1], [(0, 0), (1, 0)], constant_values=BOUNDARY)
                 yield {"target": before}, following
 
