@@ -119,7 +119,7 @@ def test_batches_are_a_function_of_seed_and_epoch():
     one = recipe("grid_lstm_parity")
     found = algorithms.training_set(one, *zoo.data.load(one.dataset, "train[:40]"))
     assert found.count == 40
-    model = random_model("one_lstm", **found.arguments, length=20, units=3, depth=2)
+    model = random_model("one_lstm", **found.arguments, length=250, units=3, depth=2)
     settings = {"batch_size": 8, "seed": 3, "first_epoch": 0, "epochs": 4}
 
     def taken(**changes):

@@ -14,6 +14,7 @@ _BUILTIN = {
     "cnn_classifier": "zoo.models.cnn_classifier",
     "conv_highway_classifier": "zoo.models.conv_highway_classifier",
     "encoder_decoder": "zoo.models.encoder_decoder",
+    "grid_classifier": "zoo.models.grid_classifier",
     "highway_classifier": "zoo.models.highway_classifier",
     "language_model": "zoo.models.language_model",
     "mlp_classifier": "zoo.models.mlp_classifier",

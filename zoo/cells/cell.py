@@ -74,6 +74,8 @@ class Cell(keras.layers.Layer):
         self.output_size = self.units
         # A cell whose step does not read its state needs no loop.
         self.step_reads_state = True
+        # Whether its step goes through layers, which it has `depth` and `block` for.
+        self.has_layers = False
         # Whether XLA on a CPU makes its loop quicker: it does with small operations.
         self.quicker_with_xla = False
 

@@ -12,17 +12,31 @@ OUTPUT_FORMS = ("tanh(o*m)", "o*tanh(m)")
 PRIORITIES = ("time", "depth")
 
 
-def lstm_of(a, m, output_form):
-    """Returns h' and m' of one dimension of a Grid LSTM.
+def together(weights):
+    """Returns the kernels of several LSTMs, or their biases, as those of one.
 
     Args:
-        a: W H + b, `(..., 4 units)`, for the gates i, f, the candidate c and the gate o.
-        m: the dimension's memory, `(..., units)`.
+        weights: `(..., 4 units)` each, for the gates i, f, the candidate c and the gate o.
+
+    Returns:
+        `(..., 4 count units)`, for the gates i of all, f of all, o of all, and all candidates: what
+        is computed alike stands side by side.
+    """
+    parts = [ops.split(one, 4, axis=-1) for one in weights]
+    return ops.concatenate([part[gate] for gate in (0, 1, 3, 2) for part in parts], axis=-1)
+
+
+def lstm_of(a, m, output_form):
+    """Returns h' and m' of one dimension of a Grid LSTM, or of several side by side.
+
+    Args:
+        a: W H + b, `(..., 4 size)`, in the order of `together`.
+        m: the memories, `(..., size)`.
         output_form: "tanh(o*m)" or "o*tanh(m)".
     """
-    i, f, _, o = ops.split(ops.sigmoid(a), 4, axis=-1)
-    units = m.shape[-1]
-    m = f * m + i * ops.tanh(a[..., 2 * units : 3 * units])
+    gates, candidate = ops.split(a, [3 * m.shape[-1]], axis=-1)
+    i, f, o = ops.split(ops.sigmoid(gates), 3, axis=-1)
+    m = f * m + i * ops.tanh(candidate)
     return (ops.tanh(o * m) if output_form == "tanh(o*m)" else o * ops.tanh(m)), m
 
 
@@ -31,6 +45,14 @@ def checked_output_form(output_form):
     if output_form not in OUTPUT_FORMS:
         raise ValueError(f"output_form must be one of {OUTPUT_FORMS}, got {output_form!r}")
     return output_form
+
+
+def _product(x, kernel):
+    """Returns `x @ kernel`, the rows of all layers as one product where they share the kernel."""
+    if len(kernel.shape) == len(x.shape):
+        return product(x, kernel)
+    rows = product(ops.reshape(x, (-1, x.shape[-1])), kernel)
+    return ops.reshape(rows, (*ops.shape(x)[:-1], kernel.shape[-1]))
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -100,6 +122,7 @@ class GridLSTMCell(Cell):
         self.depth_activation = keras.activations.get(depth_activation)
         self.output_form = checked_output_form(output_form)
         self.state_size = [self.units] * (2 * self.depth)
+        self.has_layers = True
 
     def build(self, input_shape):
         layers = 1 if self.tied else self.depth
@@ -128,20 +151,26 @@ class GridLSTMCell(Cell):
         return projected + self.as_value(self.bias) if self.use_bias else projected
 
     def params(self):
-        layers = 1 if self.tied else self.depth
+        """Returns the weights of a layer, or with a layer axis in front those of all, untied.
+
+        Without a priority both dimensions are one product. A bias is a row: `(1, n)`.
+        """
         params: dict = {}
-        for name in PRIORITIES:
-            kernels = ops.unstack(self.as_factor(getattr(self, f"{name}_kernel")), layers)
-            params |= {f"{name}_kernel_{i}": kernel for i, kernel in enumerate(kernels)}
-            if self.use_bias:
-                biases = getattr(self, f"{name}_bias")
-                params |= {f"{name}_bias_{i}": self.as_row(biases[i]) for i in range(layers)}
-        if self.priority is None:
-            # One product for both dimensions.
-            for i in range(layers):
-                for what in ("kernel", "bias") if self.use_bias else ("kernel",):
-                    both = [params.pop(f"{name}_{what}_{i}") for name in PRIORITIES]
-                    params[f"both_{what}_{i}"] = ops.concatenate(both, axis=-1)
+        for what in ("kernel", "bias") if self.use_bias else ("kernel",):
+            time, depth = (getattr(self, f"{name}_{what}") for name in PRIORITIES)
+            if self.priority is not None:
+                depth = together([depth]) if self.is_lstm else depth
+                found = {"time": together([time]), "depth": depth}
+            elif self.is_lstm:
+                found = {"both": together([time, depth])}
+            else:
+                found = {"both": ops.concatenate([together([time]), depth], axis=-1)}
+            for name, value in found.items():
+                if what == "bias":
+                    value = self.as_value(value)[:, None]
+                else:
+                    value = self.as_factor(value)
+                params[f"{name}_{what}"] = value[0] if self.tied else value
         return params
 
     def step(self, params, constants, projected, states):
@@ -149,33 +178,44 @@ class GridLSTMCell(Cell):
         new_states = []
         for layer in range(self.depth):
             h, m = states[2 * layer : 2 * layer + 2]
-            h, m, h_depth, m_depth = self._block(
-                params, 0 if self.tied else layer, dropped(h, constants), m, h_depth, m_depth
-            )
+            of_layer = params if self.tied else {name: one[layer] for name, one in params.items()}
+            h, m, h_depth, m_depth = self.block(of_layer, constants, h, m, h_depth, m_depth)
             new_states += [h, m]
         return h_depth, new_states
 
-    def _block(self, params, i, h, m, h_depth, m_depth):
-        """One layer: h and m of both dimensions from those of both."""
+    def block(self, params, constants, h, m, h_depth, m_depth):
+        """Returns h and m of both dimensions after one layer, or after one layer each of many.
+
+        Args:
+            params: of one layer, or as `params` returns them.
+            constants: as of `step`.
+            h, m, h_depth, m_depth: `(..., batch, units)`, with the layers in front where they are
+                many; without an LSTM along depth the last is not read.
+        """
+        h = dropped(h, constants)
 
         def sums(name, h, h_depth):
-            both = ops.concatenate([h, h_depth], axis=-1)
-            a = product(both, params[f"{name}_kernel_{i}"])
-            return a + params[f"{name}_bias_{i}"] if self.use_bias else a
+            a = _product(ops.concatenate([h, h_depth], axis=-1), params[f"{name}_kernel"])
+            return a + params[f"{name}_bias"] if self.use_bias else a
 
         def along_depth(a):
             if self.is_lstm:
                 return lstm_of(a, m_depth, self.output_form)
             return self.depth_activation(a), None
 
-        if self.priority is None:
-            a, a_depth = ops.split(sums("both", h, h_depth), [4 * self.units], axis=-1)
-            return *lstm_of(a, m, self.output_form), *along_depth(a_depth)
         if self.priority == "depth":
             h_new, m_new = lstm_of(sums("time", h, h_depth), m, self.output_form)
             return h_new, m_new, *along_depth(sums("depth", h_new, h_depth))
-        above = along_depth(sums("depth", h, h_depth))
-        return *lstm_of(sums("time", h, above[0]), m, self.output_form), *above
+        if self.priority == "time":
+            above = along_depth(sums("depth", h, h_depth))
+            return *lstm_of(sums("time", h, above[0]), m, self.output_form), *above
+        a = sums("both", h, h_depth)
+        if not self.is_lstm:
+            a, a_depth = ops.split(a, [4 * self.units], axis=-1)
+            return *lstm_of(a, m, self.output_form), *along_depth(a_depth)
+        both = lstm_of(a, ops.concatenate([m, m_depth], axis=-1), self.output_form)
+        (h, h_depth), (m, m_depth) = (ops.split(one, 2, axis=-1) for one in both)
+        return h, m, h_depth, m_depth
 
     def get_config(self):
         return super().get_config() | {

@@ -8,10 +8,8 @@ import numpy as np
 from keras import ops
 
 from zoo.arguments import positive_integer
-from zoo.cells.grid_lstm import checked_output_form, lstm_of
-from zoo.cells.products import product
+from zoo.cells.grid_lstm import checked_output_form, lstm_of, together
 from zoo.initializers import StackedInitializer
-from zoo.layers.loop import walk
 
 
 def open_forget_gates(shape, dtype=None, *, units):
@@ -132,10 +130,10 @@ class GridLSTMBlock(keras.layers.Layer):
             # All of one turn read what there was before it.
             before = ops.concatenate(h, axis=-1)
             for n in turn:
-                a = ops.matmul(before, self.kernels[n]) + self.biases[n]
                 if n in self.plain:
-                    h[n] = self.activation(a)
+                    h[n] = self.activation(ops.matmul(before, self.kernels[n]) + self.biases[n])
                 else:
+                    a = ops.matmul(before, together([self.kernels[n]])) + together([self.biases[n]])
                     h[n], m[n] = lstm_of(a, m[n], self.output_form)
         return h + [m[n] for n in self.remembering]
 
@@ -245,91 +243,93 @@ class GridLSTM3D(keras.layers.Layer):
             shape=(self.directions, layers, sums),
             initializer=partial(open_forget_gates, units=units),
         )
-        self._plan(*input_shape[1:3])
 
-    def _plan(self, height, width):
-        """Finds out which place is which block of which anti-diagonal."""
-        self.height, self.width = height, width
-        diagonals = height + width - 1
-        # Of a diagonal's block in each row: its place, or one after the last where it has none.
-        self._place = np.full((diagonals, height), height * width, np.int32)
-        for y, x in every_pair(range(height), range(width)):
-            self._place[y + x, y] = y * width + x
-        rows, columns = np.divmod(np.arange(height * width, dtype=np.int32), width)
-        self._block = (rows + columns) * height + rows
-
-    def call(self, x, training=False):
+    def call(self, x):
         ways = every_pair((1, -1), (1, -1)) if self.directions == 4 else [(1, 1)]
         outputs = []
         for i, (down, right) in enumerate(ways):
             # A flip there, and back again.
-            h = self._walk(i, x[:, ::down, ::right], training)
+            h = self._walk(i, x[:, ::down, ::right])
             outputs.append(h[:, ::down, ::right])
         return ops.concatenate(outputs, axis=-1)
 
-    def _walk(self, way, x, training):
+    def _walk(self, way, x):
         """Returns h along depth of every place, walked from the upper left corner."""
-        batch, places = ops.shape(x)[0], self.height * self.width
+        batch, (height, width, _) = ops.shape(x)[0], x.shape[1:]
         below = ops.matmul(x, self.kernel[way]) + self.bias[way]
-        size = below.shape[-1]
-        # Places first; then diagonals first, the rows of each beside one another, of a whole batch.
-        below = ops.transpose(ops.reshape(below, (batch, places, size)), (1, 0, 2))
-        below = ops.concatenate([below, ops.zeros_like(below[:1])], axis=0)
-        steps = ops.take(below, self._place, axis=0)
-        diagonals = len(self._place)
-        steps = ops.reshape(steps, (diagonals, self.height * batch, size))
-        is_block = ops.convert_to_tensor(self._place < places)[:, :, None]
-        mask = ops.broadcast_to(is_block, (diagonals, self.height, batch))
-        mask = ops.reshape(mask, (diagonals, self.height * batch, 1))
-        states = [ops.zeros_like(steps[0, :, : self.units]) for _ in range(4 * self.depth)]
-        outputs, _ = walk(
-            self._step,
-            self._params(way),
-            steps,
-            states,
-            self.units,
-            mask=mask,
-            every_output=True,
-            zero_output=True,
-            unroll=False,
-            training=training,
-        )
-        outputs = ops.reshape(outputs, (diagonals * self.height, batch, self.units))
-        outputs = ops.transpose(ops.take(outputs, self._block, axis=0), (1, 0, 2))
-        return ops.reshape(outputs, (batch, self.height, self.width, self.units))
+        below = ops.reshape(below, (batch, height * width, below.shape[-1]))
+        below = ops.transpose(below, (1, 0, 2))
+        weights = self._weights(way)
+        size = self.units * (3 if self.is_lstm else 2)
+        nothing = ops.zeros((0, batch, size), below.dtype)
+        states, before = [(nothing, nothing)] * self.depth, 0
+        outputs, order = [], []
+        for diagonal in range(height + width - 1):
+            top, bottom = max(0, diagonal - width + 1), min(diagonal, height - 1)
+            places = [row * width + diagonal - row for row in range(top, bottom + 1)]
+            # Each place is width - 1 after the one before.
+            these = below[places[0] : places[-1] + 1 : max(1, width - 1)]
+            h, states = self._diagonal(weights, these, states, top - before)
+            outputs.append(h)
+            order += places
+            before = top
+        outputs = ops.take(ops.concatenate(outputs, axis=0), np.argsort(order), axis=0)
+        return ops.reshape(ops.transpose(outputs, (1, 0, 2)), (batch, height, width, self.units))
 
-    def _params(self, way):
-        layers = range(1 if self.tied else self.depth)
-        kernels, biases = self.block_kernel[way], self.block_bias[way]
-        return {f"kernel_{i}": kernels[i] for i in layers} | {
-            f"bias_{i}": biases[i][None] for i in layers
-        }
+    def _weights(self, way):
+        """Returns kernel and bias of each layer, in the order of `together`."""
+        found = []
+        for layer in range(1 if self.tied else self.depth):
+            parts = []
+            for one in (self.block_kernel[way, layer], self.block_bias[way, layer]):
+                lstms, plain = ops.split(
+                    one, [4 * self.units * (3 if self.is_lstm else 2)], axis=-1
+                )
+                gates = together(ops.split(lstms, 3 if self.is_lstm else 2, axis=-1))
+                parts.append(ops.concatenate([gates, plain], axis=-1))
+            found.append(parts)
+        return found
 
-    def _step(self, params, projected, states):
-        """One anti-diagonal: the states of each row are those of its last block."""
-        h_depth, m_depth = ops.split(projected, 2, axis=-1) if self.is_lstm else (projected, None)
-        new_states = []
-        for layer in range(self.depth):
-            i = 0 if self.tied else layer
-            h_height, m_height, h_width, m_width = states[4 * layer : 4 * layer + 4]
-            # The block above was the last one of the row above.
-            h_height, m_height = self._from_above(h_height), self._from_above(m_height)
-            read = ops.concatenate([h_height, h_width, h_depth], axis=-1)
-            sums = product(read, params[f"kernel_{i}"]) + params[f"bias_{i}"]
-            cuts = [4 * self.units, 8 * self.units]
-            of_height, of_width, of_depth = ops.split(sums, cuts, axis=-1)
-            new_states += lstm_of(of_height, m_height, self.output_form)
-            new_states += lstm_of(of_width, m_width, self.output_form)
+    def _diagonal(self, weights, below, states, moved):
+        """Takes all blocks of one anti-diagonal, one layer after the other.
+
+        Args:
+            weights: as `_weights` returns them.
+            below: what the first layer reads along depth, `(rows, batch, n)`, a row a block.
+            states: h and m of each layer on the diagonal before, `(rows, batch, n)` each, of
+                height, width and, where it has a memory, depth.
+            moved: how many rows further down the first block is than that of the diagonal before.
+
+        Returns:
+            h along depth of the last layer, `(rows, batch, units)`, and the states.
+        """
+        units, rows = self.units, below.shape[0]
+        h_depth, *m_depth = ops.split(below, 2, axis=-1) if self.is_lstm else [below]
+        after = []
+        for layer, (h, m) in enumerate(states):
+            kernel, bias = weights[0 if self.tied else layer]
+
+            def beside(state):
+                """The states of the blocks above, and of those on the left."""
+                # Beyond the edges of the picture is nothing.
+                edge = ops.zeros_like(below[:1, :, :1]) * ops.zeros((state.shape[-1],), state.dtype)
+                state = ops.concatenate([edge, state, edge], axis=0)
+                above = state[moved : moved + rows, :, :units]
+                left = state[moved + 1 : moved + 1 + rows, :, units : 2 * units]
+                return [above, left]
+
+            read = ops.concatenate([*beside(h), h_depth], axis=-1)
+            sums = ops.matmul(ops.reshape(read, (-1, 3 * units)), kernel) + bias
+            sums = ops.reshape(sums, (rows, -1, bias.shape[-1]))
+            m = ops.concatenate([*beside(m), *m_depth], axis=-1)
+            a, plain = ops.split(sums, [4 * m.shape[-1]], axis=-1)
+            h, m = lstm_of(a, m, self.output_form)
+            after.append((h, m))
             if self.is_lstm:
-                h_depth, m_depth = lstm_of(of_depth, m_depth, self.output_form)
+                h_depth, m_depth = h[..., 2 * units :], [m[..., 2 * units :]]
             else:
-                h_depth = self.depth_activation(of_depth)
-        return h_depth, new_states
-
-    def _from_above(self, state):
-        """Returns what the rows above have, and zeros for the first row."""
-        row = ops.shape(state)[0] // self.height
-        return ops.concatenate([ops.zeros_like(state[:row]), state[: (self.height - 1) * row]], 0)
+                h_depth = self.depth_activation(plain)
+        return h_depth, after
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:3], self.directions * self.units)

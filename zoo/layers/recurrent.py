@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo.cells import Cell
 from zoo.layers.batch_parts import in_parts
+from zoo.layers.diagonals import walk_diagonals
 from zoo.layers.loop import walk
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
@@ -177,6 +178,16 @@ class _Driver(keras.layers.Layer):
     def _walk(self, cell, params, constants, projected, states, mask, every_output, training):
         """Walks a cell along time; its step takes all steps at once if it reads no state."""
 
+        options = {
+            "mask": mask,
+            "every_output": every_output,
+            "zero_output": self.zero_output_for_mask,
+            "unroll": self.unroll,
+            "training": training,
+        }
+        if cell.has_layers:
+            return walk_diagonals(cell, params, constants, projected, states, **options)
+
         def step(params, projected, states):
             return cell.step(params, constants, projected, states)
 
@@ -194,18 +205,7 @@ class _Driver(keras.layers.Layer):
                 output, *states = ops.split(projected, sizes, axis=-1)
                 return output, states
 
-        return walk(
-            step,
-            params,
-            projected,
-            states,
-            cell.output_size,
-            mask=mask,
-            every_output=every_output,
-            zero_output=self.zero_output_for_mask,
-            unroll=self.unroll,
-            training=training,
-        )
+        return walk(step, params, projected, states, cell.output_size, **options)
 
     def _masks(self, mask, outputs):
         """The masks of what a call returns."""
