@@ -360,7 +360,8 @@ def test_dropout_is_at_work_in_training_alone(model):
     inputs = inputs_of(model)
     expected = logits_of(model, inputs)
     np.testing.assert_array_equal(logits_of(model, inputs), expected)
-    assert np.abs(np.array(model(inputs, training=True)) - expected).max() > 1e-3
+    moved = np.abs(np.array(model(inputs, training=True)) - expected).max()
+    assert moved > 1e-3 if "dropout" in model.zoo_origin.arguments else moved == 0
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from zoo.layers.words import BOUNDARY
 from zoo.preprocessing.pieces import padded
 from zoo.preprocessing.sequence import SequencePreprocessor
 
-# Sizes grow from small ones to the whole over so much of a training: a network that tells the
-# parity of five bits soon tells that of six, and one that begins with twenty learns nothing.
-GROWING = 0.6
+# Sizes grow from small ones to the whole over so much of a training, slowly at first: a network
+# that tells the parity of five bits soon tells that of six, and one that begins with twenty learns
+# nothing.
+GROWING = 0.8
 # Share of the texts that are of any smaller size: what was learned is kept.
 SHORTER = 0.5
 
@@ -71,4 +72,4 @@ def batches(
 
 def largest_size(size: int, epoch: int, epochs: int) -> int:
     """Returns the size that texts have at most in an epoch, from 0, of so many."""
-    return min(size, 1 + int(size * (epoch + 1) / max(1, GROWING * epochs)))
+    return min(size, 3 + int(size * ((epoch + 1) / (GROWING * epochs)) ** 1.5))

@@ -14,6 +14,7 @@ from zoo.checkpoint import MANIFEST, Checkpoint
 
 # The tasks of `docs/sequences.md`.
 OF_SEQUENCES = (
+    "algorithm",
     "image-to-sequence",
     "language-modelling",
     "sequence-to-sequence",

@@ -5,6 +5,7 @@ from training.recipes import (
     algorithms,
     cnn_mnist,
     conv_highway,
+    grid3d_mnist,
     highway_mnist,
     mlp_mnist,
     sentiment,
@@ -24,6 +25,7 @@ RECIPES = (
     | tagging.RECIPES
     | writing.RECIPES
     | algorithms.RECIPES
+    | grid3d_mnist.RECIPES
 )
 
 

@@ -66,7 +66,7 @@ RECIPES = {
         "one_lstm",
         {"length": 250, "units": 64, "depth": 20},
         "250 bits, all right, by a 1-LSTM of 1,500 units",
-        epochs=220,
+        epochs=240,
     ),
     "grid_lstm_addition_5": _addition(
         5, epochs=30, units=128, cell_options={"depth": 4, "tied": True}
