@@ -56,7 +56,7 @@ MODELS = {
     "deep reader_writer": ("reader_writer", SOURCE | {"cell": "gru", "depth": 2}),
     "untied reader_writer": (
         "reader_writer",
-        SOURCE | {"cell_options": {"depth": 2, "tied": False, "output_form": "o*tanh(m)"}},
+        SOURCE | {"cell_depth": 3, "cell_tied": False},
     ),
     "one_lstm": ("one_lstm", SOURCE | {"length": 5, "depth": 3}),
     "untied one_lstm": ("one_lstm", SOURCE | {"length": 4, "depth": 2, "tied": False}),
@@ -440,8 +440,8 @@ def test_new_pieces_and_features():
         ("one_lstm", {"output_form": "o"}, "output_form must be one of"),
         ("reader_writer", {"depth": 0}, "depth must be a positive integer, got 0"),
         ("reader_writer", {"cell": "grid"}, "no cell named 'grid'"),
-        ("reader_writer", {"cell_options": {"depht": 2}}, "depht"),
-        ("reader_writer", {"cell_options": {"depth": 0}}, "depth must be a positive integer"),
+        ("reader_writer", {"cell_depth": 0}, "depth must be a positive integer, got 0"),
+        ("reader_writer", {"cell": "gru", "cell_depth": 2}, "depth"),
         ("encoder_decoder", {"cell": "lstn"}, "no cell named 'lstn'; did you mean lstm"),
         ("encoder_decoder", {"attention": "dott"}, "no attention named 'dott'; did you mean dot"),
         (

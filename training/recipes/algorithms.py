@@ -68,16 +68,12 @@ RECIPES = {
         "250 bits, all right, by a 1-LSTM of 1,500 units",
         epochs=240,
     ),
-    "grid_lstm_addition_5": _addition(
-        5, epochs=30, units=128, cell_options={"depth": 4, "tied": True}
-    ),
-    "grid_lstm_addition_15": _addition(
-        15, epochs=300, units=400, cell_options={"depth": 18, "tied": True}
-    ),
+    "grid_lstm_addition_5": _addition(5, epochs=30, units=128, cell_depth=4, cell_tied=True),
+    "grid_lstm_addition_15": _addition(15, epochs=300, units=400, cell_depth=18, cell_tied=True),
     "grid_lstm_memorization_10": _memorization(
-        10, epochs=30, units=128, cell_options={"depth": 4, "tied": True}
+        10, epochs=30, units=128, cell_depth=4, cell_tied=True
     ),
     "grid_lstm_memorization_20": _memorization(
-        20, epochs=300, units=100, cell_options={"depth": 43, "tied": True}
+        20, epochs=300, units=100, cell_depth=43, cell_tied=True
     ),
 }

@@ -27,7 +27,8 @@ def language_model(
     cell: str = "gru",
     units: int = 256,
     depth: int = 1,
-    cell_options: dict[str, Any] | None = None,
+    cell_depth: int | None = None,
+    cell_tied: bool | None = None,
     embedding_units: int = 128,
     tied: bool = False,
     dropout: float = 0.2,
@@ -45,8 +46,8 @@ def language_model(
             "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers; with none, a symbol depends on the one before it alone.
-        cell_options: arguments of the cell besides, such as `{"depth": 6, "tied": True}` of a Grid
-            LSTM, which has layers of its own.
+        cell_depth: number of the layers that a "grid_lstm" or "recurrent_highway" has in itself.
+        cell_tied: whether those of a "grid_lstm" share their weights.
         embedding_units: size of a symbol's embedding.
         tied: whether the embeddings are the weights of the logits too.
         dropout: rate on embeddings, between layers and before the logits, in training.
@@ -69,7 +70,7 @@ def language_model(
         cell=cell,
         units=units,
         depth=depth,
-        cell_options=cell_options,
+        cell_options={"depth": cell_depth, "tied": cell_tied},
         embedding_units=embedding_units,
         tied=tied,
         dropout=dropout,

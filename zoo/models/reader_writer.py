@@ -31,7 +31,8 @@ def reader_writer(
     cell: str = "grid_lstm",
     units: int = 100,
     depth: int = 1,
-    cell_options: dict[str, Any] | None = None,
+    cell_depth: int | None = None,
+    cell_tied: bool | None = None,
     embedding_units: int = 64,
     dropout: float = 0.0,
 ) -> keras.Model:
@@ -47,8 +48,8 @@ def reader_writer(
             "recurrent_highway".
         units: of a cell.
         depth: number of recurrent layers, one above the other.
-        cell_options: arguments of the cell besides, such as `{"depth": 6, "tied": True}` of a Grid
-            LSTM, which has layers of its own.
+        cell_depth: number of the layers that a "grid_lstm" or "recurrent_highway" has in itself.
+        cell_tied: whether those of a "grid_lstm" share their weights.
         embedding_units: size of a symbol's embedding.
         dropout: rate on embeddings, between layers and before the logits, in training.
 
@@ -70,7 +71,7 @@ def reader_writer(
         cell=cell,
         units=units,
         depth=positive_integer("depth", depth),
-        cell_options=cell_options,
+        cell_options={"depth": cell_depth, "tied": cell_tied},
         embedding_units=embedding_units,
         tied=False,
         dropout=fraction("dropout", dropout),

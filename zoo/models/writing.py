@@ -122,7 +122,7 @@ class Decoder:
         Args:
             symbols: size of the vocabulary, with padding, the unknown symbol and the boundary.
             cell, units, depth: of the recurrent layers.
-            cell_options: arguments of a cell besides.
+            cell_options: arguments of a cell besides; None stands for its own default.
             embedding_units: size of a symbol's embedding.
             tied: whether the embeddings are the weights of the logits too.
             dropout: rate on what a recurrent layer reads and before the logits.
@@ -158,7 +158,7 @@ class Decoder:
                     dropout=dropout,
                     recurrent_dropout=recurrent_dropout,
                     name="cell",
-                    **(cell_options or {}),
+                    **{k: v for k, v in (cell_options or {}).items() if v is not None},
                 )
                 size = one.output_size
                 layers.append(
