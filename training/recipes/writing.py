@@ -37,25 +37,11 @@ def _spelled(summary: str, arguments: dict[str, Any]) -> Recipe:
     )
 
 
-RECIPES = {
-    "vec2seq_mnist": _spelled(
-        "The name of a handwritten digit, spelled by a GRU that begins with the picture",
-        {"cell": "gru", "units": 64, "depth": 1},
-    ),
-    "output_recurrent_mnist": _spelled(
-        "The name of a handwritten digit, spelled with the letter before as the only memory",
-        {"depth": 0},
-    ),
-    "gru_shakespeare": Recipe(
-        summary="The next character of Shakespeare by a GRU",
+def _shakespeare(summary: str, arguments: dict[str, Any]) -> Recipe:
+    return Recipe(
+        summary=summary,
         builder="language_model",
-        arguments={
-            "cell": "gru",
-            "units": 384,
-            "depth": 2,
-            "dropout": 0.3,
-            "recurrent_dropout": 0.1,
-        },
+        arguments={**arguments, "dropout": 0.3, "recurrent_dropout": 0.1},
         dataset="tinyshakespeare",
         train="train[:97%]",
         # The beginning of a play that training has not seen, as those of the test are.
@@ -69,6 +55,25 @@ RECIPES = {
         monitor="-val_nats",
         published={"what": "minGRU, on the same characters", "nats": 1.548, "source": FENG},
         citation=FENG,
+    )
+
+
+RECIPES = {
+    "vec2seq_mnist": _spelled(
+        "The name of a handwritten digit, spelled by a GRU that begins with the picture",
+        {"cell": "gru", "units": 64, "depth": 1},
+    ),
+    "output_recurrent_mnist": _spelled(
+        "The name of a handwritten digit, spelled with the letter before as the only memory",
+        {"depth": 0},
+    ),
+    "gru_shakespeare": _shakespeare(
+        "The next character of Shakespeare by a GRU", {"cell": "gru", "units": 384, "depth": 2}
+    ),
+    # As many parameters as the GRU's.
+    "grid_lstm_shakespeare": _shakespeare(
+        "The next character of Shakespeare by a Grid LSTM",
+        {"cell": "grid_lstm", "units": 300, "cell_depth": 2, "cell_tied": True},
     ),
     "seq2seq_multi30k_en_de": Recipe(
         summary="English captions of pictures into German, by an encoder-decoder with attention",
