@@ -211,6 +211,8 @@ class GridLSTM3D(keras.layers.Layer):
         self.depth = positive_integer("depth", depth)
         self.tied = bool(tied)
         self.is_lstm = depth_activation is None
+        # How many of the three dimensions have a memory.
+        self.lstms = 3 if self.is_lstm else 2
         self.depth_activation = keras.activations.get(depth_activation)
         if directions not in (1, 4):
             raise ValueError(f"directions must be 1 or 4, got {directions!r}")
@@ -260,16 +262,16 @@ class GridLSTM3D(keras.layers.Layer):
         below = ops.reshape(below, (batch, height * width, below.shape[-1]))
         below = ops.transpose(below, (1, 0, 2))
         weights = self._weights(way)
-        size = self.units * (3 if self.is_lstm else 2)
-        nothing = ops.zeros((0, batch, size), below.dtype)
-        states, before = [(nothing, nothing)] * self.depth, 0
+        # Beyond the edges of the picture is nothing.
+        edge = ops.zeros((1, batch, self.lstms * self.units), below.dtype)
+        states, before = [(edge[:0], edge[:0])] * self.depth, 0
         outputs, order = [], []
         for diagonal in range(height + width - 1):
             top, bottom = max(0, diagonal - width + 1), min(diagonal, height - 1)
             places = [row * width + diagonal - row for row in range(top, bottom + 1)]
             # Each place is width - 1 after the one before.
             these = below[places[0] : places[-1] + 1 : max(1, width - 1)]
-            h, states = self._diagonal(weights, these, states, top - before)
+            h, states = self._diagonal(weights, these, states, edge, top - before)
             outputs.append(h)
             order += places
             before = top
@@ -282,15 +284,13 @@ class GridLSTM3D(keras.layers.Layer):
         for layer in range(1 if self.tied else self.depth):
             parts = []
             for one in (self.block_kernel[way, layer], self.block_bias[way, layer]):
-                lstms, plain = ops.split(
-                    one, [4 * self.units * (3 if self.is_lstm else 2)], axis=-1
-                )
-                gates = together(ops.split(lstms, 3 if self.is_lstm else 2, axis=-1))
+                lstms, plain = ops.split(one, [4 * self.lstms * self.units], axis=-1)
+                gates = together(ops.split(lstms, self.lstms, axis=-1))
                 parts.append(ops.concatenate([gates, plain], axis=-1))
             found.append(parts)
         return found
 
-    def _diagonal(self, weights, below, states, moved):
+    def _diagonal(self, weights, below, states, edge, moved):
         """Takes all blocks of one anti-diagonal, one layer after the other.
 
         Args:
@@ -298,26 +298,25 @@ class GridLSTM3D(keras.layers.Layer):
             below: what the first layer reads along depth, `(rows, batch, n)`, a row a block.
             states: h and m of each layer on the diagonal before, `(rows, batch, n)` each, of
                 height, width and, where it has a memory, depth.
+            edge: h and m where there is no block, `(1, batch, n)`.
             moved: how many rows further down the first block is than that of the diagonal before.
 
         Returns:
             h along depth of the last layer, `(rows, batch, units)`, and the states.
         """
         units, rows = self.units, below.shape[0]
+
+        def beside(state):
+            """The states of the blocks above, and of those on the left."""
+            state = ops.concatenate([edge, state, edge], axis=0)
+            above = state[moved : moved + rows, :, :units]
+            left = state[moved + 1 : moved + 1 + rows, :, units : 2 * units]
+            return [above, left]
+
         h_depth, *m_depth = ops.split(below, 2, axis=-1) if self.is_lstm else [below]
         after = []
         for layer, (h, m) in enumerate(states):
             kernel, bias = weights[0 if self.tied else layer]
-
-            def beside(state):
-                """The states of the blocks above, and of those on the left."""
-                # Beyond the edges of the picture is nothing.
-                edge = ops.zeros_like(below[:1, :, :1]) * ops.zeros((state.shape[-1],), state.dtype)
-                state = ops.concatenate([edge, state, edge], axis=0)
-                above = state[moved : moved + rows, :, :units]
-                left = state[moved + 1 : moved + 1 + rows, :, units : 2 * units]
-                return [above, left]
-
             read = ops.concatenate([*beside(h), h_depth], axis=-1)
             sums = ops.matmul(ops.reshape(read, (-1, 3 * units)), kernel) + bias
             sums = ops.reshape(sums, (rows, -1, bias.shape[-1]))
