@@ -138,7 +138,7 @@ def test_recipe_can_be_built_and_written_into_a_card(name):
     takes = inspect.signature(registry.builder(chosen.builder).function).parameters
     of_data = {
         **sentences.arguments([["a", "b"]], {"labels": [["O", "B-x"]]}),
-        **pairs.arguments(["a"], ["b c"], None),
+        **pairs.arguments(["ab"], ["b c"], None),
     }
     of_data = {name: value for name, value in of_data.items() if name in takes}
     model = zoo.build(

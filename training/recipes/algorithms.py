@@ -19,7 +19,6 @@ def _recipe(
     published: str,
     *,
     epochs: int,
-    rate: float = 2e-3,
 ) -> Recipe:
     return Recipe(
         summary=summary,
@@ -31,7 +30,9 @@ def _recipe(
         test="test",
         epochs=epochs,
         batch_size=64,
-        optimizer=partial(adamw, rate=rate, weight_decay=1e-4),
+        optimizer=partial(adamw, rate=2e-3, weight_decay=1e-4),
+        # The largest would have more than 10 MB.
+        dtype="float16",
         published={"what": published, "source": KALCHBRENNER},
         citation=KALCHBRENNER,
     )
