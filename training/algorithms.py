@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from training.pairs import of_symbols
 from training.recipe import Recipe
 from training.training_set import TrainingSet
 from zoo import tasks
-from zoo.layers.words import BOUNDARY
-from zoo.preprocessing.pieces import padded
 from zoo.preprocessing.sequence import SequencePreprocessor
 
 # Sizes grow from small ones to the whole over so much of a training, slowly at first: a network
@@ -57,17 +56,9 @@ def batches(
             drawn = tasks.texts(task, largest_size(size, epoch, epochs), "train", rng, SHORTER)
             for _ in range(count // batch_size):
                 batch = list(islice(drawn, batch_size))
-                written = [preprocessor.target.numbers(task.answer(text)) for text in batch]
-                inputs = {
-                    "source": preprocessor.encode(batch)["source"],
-                    "target": padded([[BOUNDARY, *row] for row in written]),
-                }
-                yield inputs, padded([[*row, BOUNDARY] for row in written])
+                yield preprocessor.encode(batch, [task.answer(text) for text in batch])
 
-    symbols = tf.TensorSpec((batch_size, None), tf.int32)
-    return tf.data.Dataset.from_generator(
-        generate, output_signature=({"source": symbols, "target": symbols}, symbols)
-    ).prefetch(tf.data.AUTOTUNE)
+    return of_symbols(generate, batch_size)
 
 
 def largest_size(size: int, epoch: int, epochs: int) -> int:

@@ -10,7 +10,6 @@ are not run again.
 """
 
 import csv
-import io
 import statistics
 from dataclasses import replace
 from functools import partial
@@ -24,7 +23,7 @@ import zoo
 from training.recipe import Recipe, adamw
 from training.recipes import recipe
 from training.seeds import trained
-from training.state import replace_file
+from training.state import replace_table
 from zoo.analysis import gates
 
 DEPTHS = (1, 3, 5, 10)
@@ -183,11 +182,7 @@ def main(
                 else:
                     row = run(kind, depth, seed, epochs, runs)
                 rows.append(row)
-                text = io.StringIO()
-                writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-                replace_file(path, text.getvalue().encode())
+                replace_table(path, rows)
                 typer.echo(" ".join(row.values()))
     draw(rows, output / "depth_study.png")
     typer.echo(table(rows))

@@ -9,7 +9,6 @@ the test split are printed. A run that was stopped goes on, and a finished one i
 """
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ import typer
 from training.recipe import Recipe
 from training.recipes import recipe
 from training.seeds import trained
-from training.state import replace_file
+from training.state import replace_table
 
 TASKS = ("addition_4", "memorization_8")
 KINDS = ("tied grid", "untied grid", "stacked LSTM")
@@ -119,11 +118,7 @@ def main(
     for task in TASKS:
         for kind in KINDS:
             rows += run(task, kind, epochs, runs)
-            text = io.StringIO()
-            writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            replace_file(output / "grid_comparison.csv", text.getvalue().encode())
+            replace_table(output / "grid_comparison.csv", rows)
             draw(rows, output / "grid_comparison.png")
     typer.echo(table(rows))
 

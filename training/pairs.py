@@ -1,6 +1,6 @@
 """Pairs of texts for training: batches that are a function of the seed and the epoch alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,11 @@ def batches(
                 }
                 yield inputs, padded([[*numbers, BOUNDARY] for numbers in targets])
 
+    return of_symbols(generate, batch_size)
+
+
+def of_symbols(generate: Callable[[], Iterator[Any]], batch_size: int) -> tf.data.Dataset:
+    """Returns the batches of a generator: source and target, and the symbols after each."""
     symbols = tf.TensorSpec((batch_size, None), tf.int32)
     return tf.data.Dataset.from_generator(
         generate, output_signature=({"source": symbols, "target": symbols}, symbols)

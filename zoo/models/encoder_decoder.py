@@ -1,7 +1,6 @@
 """From a sequence to another, of another length: an encoder, attention, and a decoder."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -12,29 +11,16 @@ from zoo.layers import Bidirectional
 from zoo.layers.words import BOUNDARY, PADDING
 from zoo.models.writing import (
     Decoder,
-    compile_writer,
     embeddings_initializer,
     first_states,
     logits_of,
+    register_sequence_writer,
     sequence_memory,
     vector_memory,
 )
-from zoo.preprocessing.sequence import SequencePreprocessor
-from zoo.registry import register
 
 
-def _preprocessor(model: keras.Model, arguments: dict[str, Any]) -> SequencePreprocessor:
-    return SequencePreprocessor(arguments["target_vocabulary"], arguments["source_vocabulary"])
-
-
-@register(
-    "encoder_decoder",
-    task="sequence-to-sequence",
-    heads={"target_vocabulary": "target_embeddings"},
-    assets=("source_vocabulary", "target_vocabulary"),
-    compile=compile_writer,
-    preprocessor=_preprocessor,
-)
+@register_sequence_writer("encoder_decoder", task="sequence-to-sequence")
 def encoder_decoder(
     source_vocabulary: Sequence[str],
     target_vocabulary: Sequence[str],

@@ -1,7 +1,6 @@
 """The 1-LSTM: a Grid LSTM along depth alone, which reads a whole text at once."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -9,15 +8,7 @@ from keras import ops
 from zoo.arguments import positive_integer
 from zoo.layers.grid import GridLSTMBlock
 from zoo.layers.words import BOUNDARY
-from zoo.models.writing import Decoder, compile_writer, vector_memory
-from zoo.preprocessing.sequence import SequencePreprocessor
-from zoo.registry import register
-
-
-def _preprocessor(model: keras.Model, arguments: dict[str, Any]) -> SequencePreprocessor:
-    return SequencePreprocessor(
-        arguments["target_vocabulary"], arguments["source_vocabulary"], arguments["length"]
-    )
+from zoo.models.writing import Decoder, register_sequence_writer, vector_memory
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -40,8 +31,7 @@ class Places(keras.layers.Layer):
         self.symbols = symbols
 
     def call(self, source):
-        rest = ops.zeros_like(source[:, :1]) * ops.ones((1, self.length), source.dtype)
-        source = ops.concatenate([source, rest], axis=1)[:, : self.length]
+        source = ops.pad(source, [[0, 0], [0, self.length]])[:, : self.length]
         pieces = ops.arange(BOUNDARY + 2, self.symbols, dtype=source.dtype)
         found = ops.cast(source[..., None] == pieces, self.compute_dtype)
         return ops.reshape(found, (-1, self.length * (self.symbols - BOUNDARY - 2)))
@@ -53,14 +43,7 @@ class Places(keras.layers.Layer):
         return super().get_config() | {"length": self.length, "symbols": self.symbols}
 
 
-@register(
-    "one_lstm",
-    task="algorithm",
-    heads={"target_vocabulary": "target_embeddings"},
-    assets=("source_vocabulary", "target_vocabulary"),
-    compile=compile_writer,
-    preprocessor=_preprocessor,
-)
+@register_sequence_writer("one_lstm", task="algorithm")
 def one_lstm(
     source_vocabulary: Sequence[str],
     target_vocabulary: Sequence[str],

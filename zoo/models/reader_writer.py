@@ -1,30 +1,16 @@
 """One recurrent network that reads a text to its end, and then writes another."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
 from zoo.arguments import fraction, positive_integer
 from zoo.layers.words import BOUNDARY, PADDING
-from zoo.models.writing import Decoder, compile_writer, embeddings_initializer
-from zoo.preprocessing.sequence import SequencePreprocessor
-from zoo.registry import register
+from zoo.models.writing import Decoder, embeddings_initializer, register_sequence_writer
 
 
-def _preprocessor(model: keras.Model, arguments: dict[str, Any]) -> SequencePreprocessor:
-    return SequencePreprocessor(arguments["target_vocabulary"], arguments["source_vocabulary"])
-
-
-@register(
-    "reader_writer",
-    task="algorithm",
-    heads={"target_vocabulary": "target_embeddings"},
-    assets=("source_vocabulary", "target_vocabulary"),
-    compile=compile_writer,
-    preprocessor=_preprocessor,
-)
+@register_sequence_writer("reader_writer", task="algorithm")
 def reader_writer(
     source_vocabulary: Sequence[str],
     target_vocabulary: Sequence[str],

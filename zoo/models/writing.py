@@ -1,6 +1,7 @@
 """What the builders that write sequences share: their decoder, how it is trained, how it writes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -11,6 +12,8 @@ from zoo.cells import named_cell
 from zoo.errors import unknown_name
 from zoo.layers import Recurrent
 from zoo.layers.words import BOUNDARY, PADDING
+from zoo.preprocessing.sequence import SequencePreprocessor
+from zoo.registry import register
 
 ATTENTION = ("none", "dot", "scaled_dot", "additive")
 # How the names of a decoder's layers begin.
@@ -376,3 +379,18 @@ def compile_writer(model: keras.Model, optimizer: Any = None, metrics: bool = Tr
         # XLA compiles anew for every length of a text.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+
+
+def _sequence_preprocessor(model: keras.Model, arguments: dict[str, Any]) -> SequencePreprocessor:
+    names = ("target_vocabulary", "source_vocabulary", "length")
+    return SequencePreprocessor(**{name: arguments[name] for name in names if name in arguments})
+
+
+# Decorator: registers a builder of models from texts to texts, with its task.
+register_sequence_writer = partial(
+    register,
+    heads={"target_vocabulary": "target_embeddings"},
+    assets=("source_vocabulary", "target_vocabulary"),
+    compile=compile_writer,
+    preprocessor=_sequence_preprocessor,
+)
