@@ -176,7 +176,7 @@ TRAIN = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from training.driver import train
+from training.driver import Training, train
 from training.recipes import recipe
 
 small = replace(
@@ -185,7 +185,7 @@ small = replace(
 )
 for seed, output in zip(sys.argv[2::2], sys.argv[3::2]):
     try:
-        train("mlp_mnist", small, seed=int(seed), epochs=None, output=Path(output))
+        train(Training("mlp_mnist", small, int(seed), Path(output)))
     except (ValueError, FileExistsError) as error:
         print("refused:", type(error).__name__, error)
 """

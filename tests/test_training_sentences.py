@@ -152,8 +152,8 @@ def test_invented_names_and_days_stand_where_others_stood():
 def test_training_of_two_seeds(name, need_data, tmp_path):
     chosen = recipe(name)
     need_data(chosen.dataset)
-    small = replace(chosen, train=f"{chosen.train}[:400]", test=f"{chosen.test}[:50]")
-    folder = train_seeds(name, small, seeds=[1, 2], epochs=2, output=tmp_path / "runs")
+    small = replace(chosen, train=f"{chosen.train}[:400]", test=f"{chosen.test}[:50]", epochs=2)
+    folder = train_seeds(name, small, seeds=[1, 2], output=tmp_path / "runs")
     found = Checkpoint.open(folder)
     card.check(found.card, name)
     scores = [
@@ -165,4 +165,4 @@ def test_training_of_two_seeds(name, need_data, tmp_path):
     model = zoo.load(folder, sha256=found.sha256)
     assert zoo.verify(model)["metrics"] == pytest.approx(found.card["metrics"], abs=1e-3)
     with pytest.raises(FileExistsError, match="exists already"):
-        train_seeds(name, small, seeds=[1, 2], epochs=2, output=tmp_path / "runs")
+        train_seeds(name, small, seeds=[1, 2], output=tmp_path / "runs")

@@ -16,7 +16,7 @@ from zoo.preprocessing.sequence import SequencePreprocessor
 # Sizes grow from small ones to the whole over so much of a training, slowly at first: a network
 # that tells the parity of five bits soon tells that of six, and one that begins with twenty learns
 # nothing.
-GROWING = 0.8
+GROWING = 0.7
 # Share of the texts that are of any smaller size: what was learned is kept.
 SHORTER = 0.5
 

@@ -1,19 +1,22 @@
 """The one driver: recipe and seed in, checkpoint folder out."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 import zoo
 from training import algorithms, captions, glove, pairs, pictures, sentences, texts
 from training.recipe import Recipe
-from training.state import TrainingState
+from training.state import TrainingState, averaged_weights
 from training.training_set import TrainingSet
+from training.workers import ALONE, Worker, digests, undistributed, weights_digest
 from zoo import registry, scores
 from zoo.loading import hardware, rounded
 from zoo.verification import evaluate
@@ -49,15 +52,28 @@ TRAINING_SETS: dict[str, Callable[..., TrainingSet]] = {
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds the metrics of a model's task on the validation split to each epoch's logs."""
+    """Adds the metrics of a model's task on the validation split to each epoch's logs.
 
-    def __init__(self, task: str, model: keras.Model, examples: tuple[Any, Any]):
+    They are those of the weights that would be published: in full precision, and averaged if the
+    optimizer averages them.
+
+    Args:
+        task: of the model.
+        scored: a model of its own, which is given the weights.
+        examples: inputs and targets of the split.
+    """
+
+    def __init__(self, task: str, scored: keras.Model, examples: tuple[Any, Any]):
         super().__init__()
-        self.metrics = partial(scores.OF_TASK[task], zoo.pipeline(model), *examples)
+        self.scored = scored
+        self.metrics = partial(scores.OF_TASK[task], zoo.pipeline(scored), *examples)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.scored.set_weights(averaged_weights(self.model))
+        with undistributed():
+            found = self.metrics()
         if logs is not None:
-            logs |= {f"val_{name}": value for name, value in self.metrics().items()}
+            logs |= {f"val_{name}": value for name, value in found.items()}
 
 
 class EpochBoard(keras.callbacks.TensorBoard):
@@ -67,81 +83,72 @@ class EpochBoard(keras.callbacks.TensorBoard):
         """Writes nothing."""
 
 
-def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: Path) -> Path:
-    """Trains one checkpoint and returns its folder, `output/checkpoint`.
+@dataclass(frozen=True)
+class Training:
+    """What is trained, with which seed, and where its state, its logs and its result are kept."""
 
-    A training that was killed goes on after its last whole epoch. The same recipe and seed give
-    the same weights on the same machine and library versions. Weights are chosen by the recipe's
-    monitor on the validation split; the test split is looked at once, at the end.
+    name: str
+    recipe: Recipe
+    seed: int
+    output: Path
+    # Seconds between two states of an epoch.
+    every: float = 60.0
+    # Options besides --seed that make a shell's command of it.
+    options: str = ""
+
+    @property
+    def command(self) -> str:
+        """What trains the same, given to a shell."""
+        return f"python -m training {self.name} --seed {self.seed}{self.options}"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the result."""
+        return self.output / "checkpoint"
+
+    def state(self, writes: bool = True) -> TrainingState:
+        """Returns the keeper of the state, which is not restored yet."""
+        recipe = self.recipe
+        fingerprint = {
+            "name": self.name,
+            "seed": self.seed,
+            "builder": recipe.builder,
+            "dataset": recipe.dataset,
+            "train": recipe.train,
+            "validation": recipe.validation,
+            # Weights are rounded at the end alone.
+            **{name: value for name, value in recipe.settings().items() if name != "dtype"},
+        }
+        path = self.output / "state.npz"
+        return TrainingState(path, fingerprint, recipe.monitor, self.every, writes)
+
+
+def train(training: Training, engine: Callable[[Training], None] | None = None) -> Path:
+    """Trains one checkpoint and returns its folder.
+
+    A training that was killed goes on where its last state was written. The same recipe and seed
+    give the same weights on the same machine and library versions, whether it was killed or not.
+    Weights are chosen by the recipe's monitor on the validation split; the test split is looked at
+    once, at the end.
 
     Args:
-        name: of the checkpoint.
-        recipe: how to train it.
-        seed: of the initial weights, the order of examples and the augmentation.
-        epochs: instead of the recipe's.
-        output: folder for the state, the logs and the checkpoint.
+        training: what is trained.
+        engine: what goes through the epochs in the place of this process.
 
     Raises:
-        FileExistsError: if `output` holds a finished checkpoint.
-        ValueError: if `output` holds the state of another training.
+        FileExistsError: if there is a finished checkpoint.
+        ValueError: if the output holds the state of another training.
         DataUnavailableError: if the data set is neither on disk nor reachable.
-        FloatingPointError: if the loss is no longer a finite number.
+        FloatingPointError: if the loss or a weight is no longer a finite number.
+        OSError: if a state cannot be written.
+        KeyboardInterrupt: if the user stops it; as of all others, its message says what is kept.
     """
-    folder = output / "checkpoint"
+    recipe, folder = training.recipe, training.checkpoint
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
-    recipe = replace(recipe, epochs=epochs or recipe.epochs)
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-    builder = registry.builder(recipe.builder)
-    found = TRAINING_SETS[builder.task](recipe, *zoo.data.load(recipe.dataset, recipe.train))
-    held_out = zoo.data.load(recipe.dataset, recipe.validation)
-    steps = found.count // recipe.batch_size
-    model = zoo.build(recipe.builder, **found.arguments, **recipe.arguments)
-    if recipe.glove:
-        glove.start_from_glove(model.get_layer("word_embeddings"), found.arguments["vocabulary"])
-    # The metrics of the validation split are enough.
-    builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs), metrics=False)
-
-    settings = recipe.settings()
-    fingerprint = {
-        "name": name,
-        "seed": seed,
-        "builder": recipe.builder,
-        "dataset": recipe.dataset,
-        "train": recipe.train,
-        "validation": recipe.validation,
-        # Weights are rounded at the end alone.
-        **{name: value for name, value in settings.items() if name != "dtype"},
-    }
-    state = TrainingState(output / "state.npz", fingerprint, recipe.monitor)
-    done = state.restore(model)
-    if done < recipe.epochs:
-        model.fit(
-            found.batches(
-                zoo.preprocessor(model),
-                batch_size=recipe.batch_size,
-                seed=seed,
-                first_epoch=done,
-                epochs=recipe.epochs,
-            ),
-            initial_epoch=done,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            callbacks=[
-                Validation(builder.task, model, held_out),
-                state,
-                keras.callbacks.TerminateOnNaN(),
-                EpochBoard(output / "tensorboard", write_graph=False),
-            ],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
-    state.restore_best(model)
+    if engine:
+        engine(training)
+    model, state = fit(training)
     if recipe.dtype:
         model = rounded(model, recipe.dtype)
 
@@ -163,9 +170,9 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
             for key, value in chosen.items()
             if key.startswith("val_")
         },
-        "recipe": f"python -m training {name} --seed {seed}",
-        "settings": settings | {"best_epoch": chosen["epoch"] + 1},
-        "seed": seed,
+        "recipe": training.command,
+        "settings": recipe.settings() | {"best_epoch": chosen["epoch"] + 1},
+        "seed": training.seed,
         "training_seconds": round(state.seconds),
         "hardware": hardware(),
         "published": recipe.published,
@@ -175,6 +182,87 @@ def train(name: str, recipe: Recipe, *, seed: int, epochs: int | None, output: P
     if signature := scores.signature(metrics):
         card["scorer"] = signature
     # Of sentences no test example is kept: the licences of the corpora forbid it.
-    golden_input = test[0][:16] if builder.task == "image-classification" else None
+    is_pictures = registry.builder(recipe.builder).task == "image-classification"
+    golden_input = test[0][:16] if is_pictures else None
     zoo.save(model, folder, card=card, golden_input=golden_input, dtype=recipe.dtype)
     return folder
+
+
+def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, TrainingState]:
+    """Trains to the last epoch; returns a model with the chosen weights, and the state.
+
+    Args:
+        training: what is trained.
+        worker: which of the processes this is that train together.
+
+    Raises:
+        As `train`; and ValueError if workers differ in code, libraries or data.
+    """
+    recipe, seed = training.recipe, training.seed
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        tf.config.experimental.enable_op_determinism()
+
+    builder = registry.builder(recipe.builder)
+    examples = zoo.data.load(recipe.dataset, recipe.train)
+    if worker.count > 1:
+        worker.check_equal(digests(examples))
+    found = TRAINING_SETS[builder.task](recipe, *examples)
+    steps = found.count // recipe.batch_size
+    build = partial(zoo.build, recipe.builder, **found.arguments, **recipe.arguments)
+    with worker.distribution(), precision(recipe.precision):
+        model = build()
+        if recipe.glove:
+            words = found.arguments["vocabulary"]
+            glove.start_from_glove(model.get_layer("word_embeddings"), words)
+        # The metrics of the validation split are enough.
+        builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs), metrics=False)
+    scored = build()
+
+    state = training.state(writes=worker.rank == 0)
+    callbacks: list[keras.callbacks.Callback] = [state]
+    if worker.rank == 0:
+        held_out = zoo.data.load(recipe.dataset, recipe.validation)
+        callbacks = [
+            Validation(builder.task, scored, held_out),
+            state,
+            EpochBoard(training.output / "tensorboard", write_graph=False),
+        ]
+    try:
+        while (done := state.restore(model)) < recipe.epochs:
+            batches = found.batches(
+                zoo.preprocessor(model),
+                batch_size=recipe.batch_size,
+                seed=seed,
+                first_epoch=done,
+                epochs=recipe.epochs,
+            )
+            with worker.distribution():
+                model.fit(
+                    worker.rows_of(batches.skip(state.step), recipe.batch_size),
+                    initial_epoch=done,
+                    # Keras cannot begin inside of an epoch: the rest of one is a fit by itself.
+                    epochs=done + 1 if state.step else recipe.epochs,
+                    steps_per_epoch=steps - state.step,
+                    shuffle=False,
+                    callbacks=callbacks,
+                    verbose=(1 if sys.stdout.isatty() else 2) if worker.rank == 0 else 0,
+                )
+            worker.wait()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(state.kept) from None
+    if worker.count > 1:
+        worker.check_equal({"last weights": weights_digest(model.get_weights())}, shown=True)
+    scored.set_weights(state.best)
+    return scored, state
+
+
+@contextmanager
+def precision(policy: str | None) -> Iterator[None]:
+    """Lets layers that are made inside compute as a dtype policy of Keras says, if there is one."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy or before)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,7 +1,7 @@
 """What a recipe says: everything that decides a checkpoint's weights, but the seed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,8 @@ class Recipe:
     can name their settings; `late_augment` has a number of last epochs and what augments them
     instead. With `glove` the vocabulary has so many words, those of training among them, and their
     embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
-    `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it.
+    `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it; `precision` is
+    the dtype policy of Keras that they are trained with.
     The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest.
     Splits are written as tensorflow-datasets has them.
     """
@@ -38,9 +39,31 @@ class Recipe:
     glove: int | None = None
     subwords: int | None = None
     dtype: str | None = None
+    precision: str | None = None
     monitor: str = "val_accuracy"
     published: dict[str, Any] = field(default_factory=dict)
     citation: str = ""
+
+    def changed(
+        self,
+        *,
+        epochs: int | None = None,
+        precision: str | None = None,
+        **optimizer: float | int | None,
+    ) -> "Recipe":
+        """Returns the recipe with other settings; those that are None stay.
+
+        Args:
+            epochs, precision: as of the recipe.
+            optimizer: arguments of its optimizer, such as `adamw`.
+        """
+        given = {name: value for name, value in optimizer.items() if value is not None}
+        return replace(
+            self,
+            epochs=epochs or self.epochs,
+            precision=precision or self.precision,
+            optimizer=partial(self.optimizer, **given),
+        )
 
     def settings(self) -> dict[str, Any]:
         """Returns the settings a recipe has, JSON-ready: they, data and seed decide the weights."""
@@ -59,18 +82,40 @@ class Recipe:
             "glove": self.glove,
             "subwords": self.subwords,
             "dtype": self.dtype,
+            "precision": self.precision,
             "monitor": self.monitor,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
 
-def adamw(steps: int, *, rate: float, weight_decay: float) -> keras.optimizers.Optimizer:
-    """AdamW, its rate warmed up over a twentieth of the steps and brought to 0 along a cosine."""
-    warmup = max(1, steps // 20)
+def adamw(
+    steps: int,
+    *,
+    rate: float,
+    weight_decay: float,
+    clip_norm: float = 1.0,
+    accumulation: int = 1,
+    averaging: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """AdamW, its rate warmed up over a twentieth of the steps and brought to 0 along a cosine.
+
+    Gradients of more than `clip_norm` are scaled down to it, those of `accumulation` steps make one
+    update, and with `averaging` an exponential moving average of the weights, of that momentum, is
+    what the training results in.
+    """
+    updates = steps // accumulation
+    warmup = max(1, updates // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup
+        0.0, updates - warmup, warmup_target=rate, warmup_steps=warmup
     )
-    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay, clipnorm=1.0)
+    return keras.optimizers.AdamW(
+        schedule,
+        weight_decay=weight_decay,
+        clipnorm=clip_norm,
+        gradient_accumulation_steps=accumulation if accumulation > 1 else None,
+        use_ema=averaging is not None,
+        ema_momentum=averaging or 0.0,
+    )
 
 
 def goodness(monitor: str, values: Mapping[str, float]) -> float:

@@ -3,13 +3,12 @@
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from training.driver import train
+from training.driver import Training, train
 from training.recipe import Recipe, goodness
 from zoo import checkpoint, hub
 from zoo.checkpoint import Checkpoint
@@ -23,7 +22,7 @@ def trained(name: str, recipe: Recipe, *, seed: int, output: Path) -> Checkpoint
     """
     if not (output / "checkpoint").exists():
         keras.backend.clear_session()
-        train(name, recipe, seed=seed, epochs=None, output=output)
+        train(Training(name, recipe, seed, output))
     found = Checkpoint.open(output / "checkpoint")
     settings = {k: v for k, v in found.card["settings"].items() if k != "best_epoch"}
     if settings != json.loads(json.dumps(recipe.settings())):
@@ -31,9 +30,7 @@ def trained(name: str, recipe: Recipe, *, seed: int, output: Path) -> Checkpoint
     return found
 
 
-def train_seeds(
-    name: str, recipe: Recipe, *, seeds: Sequence[int], epochs: int | None, output: Path
-) -> Path:
+def train_seeds(name: str, recipe: Recipe, *, seeds: Sequence[int], output: Path) -> Path:
     """Trains a checkpoint with each seed, in `output/seed_N`, and returns `output/checkpoint`.
 
     That is the one whose monitored value on the validation split is the largest. Its card has, as
@@ -41,7 +38,7 @@ def train_seeds(
     split. What is finished is not trained again.
 
     Args:
-        name, recipe, epochs: as of `train`.
+        name, recipe: as of `Training`.
         seeds: two or more.
         output: folder of all.
 
@@ -52,7 +49,6 @@ def train_seeds(
     folder = output / "checkpoint"
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
-    recipe = replace(recipe, epochs=epochs or recipe.epochs)
     found = [trained(name, recipe, seed=seed, output=output / f"seed_{seed}") for seed in seeds]
     monitored = recipe.monitor.replace("val_", "")
     best = max(found, key=lambda one: goodness(monitored, one.card["validation_metrics"]))

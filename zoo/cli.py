@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
@@ -278,6 +278,7 @@ def run(
     ls *.png | zoo run highway_mnist_50
     """
     from zoo import terminal
+    from zoo.corpus import lines
 
     readable = sys.stdout.isatty() and not as_json
     of_tasks = {
@@ -331,23 +332,6 @@ def run(
                 typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def lines(stream: BinaryIO, where: str) -> Iterator[str]:
-    """Yields the lines of UTF-8 text, without their ends, as they are asked for.
-
-    Raises:
-        ValueError: at a line that is not UTF-8; the message names it.
-    """
-    for number, line in enumerate(stream, 1):
-        try:
-            # Windows writes a mark at the beginning of a file.
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{where}, line {number}: not UTF-8 ({error.reason} at byte {error.start + 1})"
-            ) from error
-        yield text.rstrip("\r\n")
-
-
 def checked_text(argument: str, position: int) -> str:
     """Returns an argument, or raises a ValueError if the shell passed bytes that are not UTF-8."""
     try:
@@ -362,6 +346,47 @@ def noted(inputs: Iterable[str], asked: deque[str]) -> Iterator[str]:
     for one in inputs:
         asked.append(one)
         yield one
+
+
+@app.command()
+def score(
+    name: Name,
+    input: Annotated[
+        Path, typer.Option("--input", "-i", help="Texts, one a line; or .parquet, column text.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Answers, JSON, one a line; or .parquet.")
+    ],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Answer with so many processes, by Ray Data.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts that are worked on at once.")] = 128,
+    trust: Trust = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer all texts of a file.
+
+    The answers come in the order of the texts, and the output appears when it is whole. With
+    --workers a process that dies is replaced, and no text is lost; RAY_ADDRESS names a cluster.
+
+    \b
+    zoo score bilstm_atis -i requests.txt -o slots.jsonl
+    zoo score bilstm_atis -i a.parquet -o b.jsonl --workers 8
+    """
+    from zoo import corpus
+
+    with plain_errors():
+        fetch_first(name, trust)
+        count = corpus.score(
+            name,
+            input,
+            output,
+            workers=workers,
+            batch_size=batch_size,
+            trust=trust,
+            progress=not as_json,
+        )
+    print_written(output, as_json, texts=count)
 
 
 @app.command()
@@ -599,7 +624,7 @@ def publish(
     print_written(folder, as_json)
 
 
-def print_written(path: Path, as_json: bool, **more: str) -> None:
+def print_written(path: Path, as_json: bool, **more: str | int) -> None:
     """Prints what was written, for people or as JSON."""
     if as_json:
         print_json({"path": str(path), **more})

@@ -30,7 +30,7 @@ def _recipe(
         test="test",
         epochs=epochs,
         batch_size=64,
-        optimizer=partial(adamw, rate=2e-3, weight_decay=1e-4),
+        optimizer=partial(adamw, rate=1e-3, weight_decay=1e-4),
         # The largest would have more than 10 MB.
         dtype="float16",
         published={"what": published, "source": KALCHBRENNER},
@@ -62,17 +62,17 @@ def _memorization(letters: int, epochs: int, **arguments: Any) -> Recipe:
 
 RECIPES = {
     "grid_lstm_parity": _recipe(
-        "The parity of up to 250 bits, all read at once, by a 1-LSTM",
-        "parity_250",
+        "The parity of up to 100 bits, all read at once, by a 1-LSTM",
+        "parity_100",
         "one_lstm",
-        {"length": 250, "units": 64, "depth": 20},
+        {"length": 100, "units": 64, "depth": 20},
         "250 bits, all right, by a 1-LSTM of 1,500 units",
-        epochs=240,
+        epochs=400,
     ),
-    "grid_lstm_addition_5": _addition(5, epochs=30, units=128, cell_depth=4, cell_tied=True),
+    "grid_lstm_addition_5": _addition(5, epochs=60, units=128, cell_depth=4, cell_tied=True),
     "grid_lstm_addition_15": _addition(15, epochs=300, units=400, cell_depth=18, cell_tied=True),
     "grid_lstm_memorization_10": _memorization(
-        10, epochs=30, units=128, cell_depth=4, cell_tied=True
+        10, epochs=60, units=128, cell_depth=4, cell_tied=True
     ),
     "grid_lstm_memorization_20": _memorization(
         20, epochs=300, units=100, cell_depth=43, cell_tied=True
