@@ -6,8 +6,9 @@ Both go through the same batches of the recipe's data; the driver checks each lo
 state after every epoch and every minute in one, and logs for TensorBoard. What the recipe itself
 asks for, the score of the validation split after each epoch, is part of neither. The two take
 turns, in one process; of each `fit` the first epoch is not counted, and a figure is the quickest of
-the others, from the beginning of one to that of the next: what else the machine does only adds. The table is written to
-docs/figures/driver_overhead.csv; the aim is 3 % at most. Close other programs first.
+the others, from the beginning of one to that of the next: what else the machine does only adds. The
+table is written to docs/figures/driver_overhead.csv; the aim is 3 % at most. Close other programs
+first.
 """
 
 import os
