@@ -28,7 +28,10 @@ def need_data():
 
     def need(name):
         import zoo
+        from zoo import tasks
 
+        if tasks.parsed(name):
+            return
         folder = os.environ.get("ZOO_DATA_DIR")
         if folder and Path(folder, name).is_dir():
             return

@@ -236,13 +236,13 @@ def test_schedule_counts_updates():
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_resumes(precision, tmp_path):
-    model, state = small_model(precision), state_of(tmp_path, every=0)
+    model, state = small_model(precision, rate=0.5), state_of(tmp_path, every=0)
     assert model.get_layer("line").compute_dtype == precision.removeprefix("mixed_")
     state.restore(model)
     fitted(model, state)
     assert abs(state.best[0][0, 0] - 3) < 0.5
     assert all(weight.dtype == np.float32 for weight in state.best)
-    again, other = small_model(precision), state_of(tmp_path)
+    again, other = small_model(precision, rate=0.5), state_of(tmp_path)
     assert other.restore(again) == 1
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
     assert len(again.optimizer.variables) == len(model.optimizer.variables)

@@ -112,7 +112,7 @@ def test_sizes_grow_to_the_whole_and_stay():
     assert sizes[0] == 3
     assert sizes == sorted(sizes)
     assert sizes[40:] == [20] * 10
-    assert sizes[20] <= 10
+    assert sizes[15] <= 10
     assert algorithms.largest_size(5, 0, 1) == 5
 
 

@@ -267,7 +267,7 @@ def test_loss_that_is_no_number_stops_the_training(need_data, tmp_path):
         "def sgd(steps): return keras.optimizers.SGD(1e30)\nsmall =",
     )
     done = run_python(explodes, "", 0, tmp_path)
-    assert "FloatingPointError: the loss of epoch 1 is" in done.stderr
+    assert "LossError: the loss of epoch 1 is" in done.stderr
     assert not (tmp_path / "checkpoint").exists()
 
 
