@@ -8,7 +8,6 @@ the first took, its start included, and the same command goes on. The sha256 of 
 is to be the same in all. The table is written to docs/figures/killed_trainings.csv.
 """
 
-import hashlib
 import random
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from benchmarks.short_trainings import sha256
 from training.state import replace_table
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
@@ -39,11 +39,6 @@ def finish(process: subprocess.Popen[str]) -> None:
     _, errors = process.communicate()
     if process.returncode:
         raise RuntimeError(errors)
-
-
-def sha256(output: Path) -> str:
-    """Returns that of a training's final weights."""
-    return hashlib.sha256((output / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def standing(output: Path) -> str:

@@ -13,7 +13,6 @@ cores.
 """
 
 import csv
-import hashlib
 import os
 import random
 import signal
@@ -27,6 +26,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.short_trainings import sha256
 from training.state import replace_table
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
@@ -62,11 +62,6 @@ def losses(output: Path) -> list[float]:
     """Returns the loss of each epoch."""
     with (output / "log.csv").open(newline="") as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
-
-
-def sha256(output: Path) -> str:
-    """Returns that of a training's final weights."""
-    return hashlib.sha256((output / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def main(

@@ -6,14 +6,16 @@ The recipes are those of published checkpoints, with fewer examples and epochs; 
 written every quarter of a second.
 """
 
+import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from training.driver import Training, train
-from training.ray_engine import with_ray
+from training.ray_engine import run
 from training.recipes import recipe
 
 DIGITS = {
@@ -30,6 +32,11 @@ SHORT = {
 }
 
 
+def sha256(output: Path) -> str:
+    """Returns that of a training's final weights."""
+    return hashlib.sha256((output / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
+
+
 def main(
     name: Annotated[str, typer.Argument(help="highway, highway_10 or slots.")],
     output: Annotated[Path, typer.Argument(help="Folder of state and result.")],
@@ -39,7 +46,7 @@ def main(
     """Train, or go on with it."""
     chosen = SHORT[name].changed(precision=precision)
     training = Training(name, chosen, seed=0, output=output, every=0.25)
-    train(training, with_ray(workers) if workers else None)
+    train(training, partial(run, workers=workers) if workers else None)
 
 
 if __name__ == "__main__":

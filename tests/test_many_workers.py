@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from functools import partial
 from threading import Thread
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from helpers import run_python
 
 from training.driver import Training, train
-from training.ray_engine import go_on, run, with_ray
+from training.ray_engine import go_on, run
 from training.recipes import recipe
 from training.workers import WorkersDifferError
 from zoo.checkpoint import Checkpoint
@@ -33,16 +34,11 @@ SMALL = replace(
 
 ALONE = """
 import sys
-from dataclasses import replace
 from pathlib import Path
+sys.path.insert(0, "tests")
+from test_many_workers import SMALL
 from training.driver import Training, train
-from training.recipes import recipe
-
-small = replace(
-    recipe("mlp_mnist"), arguments={"units": [32], "dropout": 0.3}, epochs=2,
-    train="train[:6000]", validation="train[55000:56000]", test="test[:1000]",
-)
-train(Training("mlp_mnist", small, 0, Path(sys.argv[1])))
+train(Training("mlp_mnist", SMALL, 0, Path(sys.argv[1])))
 """
 
 
@@ -64,7 +60,7 @@ def test_two_workers_of_which_one_is_killed(need_data, tmp_path):
     two, one = tmp_path / "two", tmp_path / "one"
     killer = Thread(target=kill_one, args=(two,), daemon=True)
     killer.start()
-    folder = train(Training("mlp_mnist", SMALL, 0, two, every=0), with_ray(2))
+    folder = train(Training("mlp_mnist", SMALL, 0, two, every=0), partial(run, workers=2))
     assert not killer.is_alive()
     done = run_python(ALONE, one, KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """`python -m training NAME`: trains one checkpoint of the zoo."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,11 +82,11 @@ def main(
             several = range(seed, seed + seeds)
             folder = train_seeds(name, chosen, seeds=several, output=output)
         elif engine is not None:
-            from training.ray_engine import with_ray
+            from training.ray_engine import run
 
             options += f" --engine {engine} --workers {workers}"
             training = Training(name, chosen, seed, output, every, options)
-            folder = train(training, with_ray(workers))
+            folder = train(training, partial(run, workers=workers))
         else:
             folder = train(Training(name, chosen, seed, output, every, options))
     except (ValueError, OSError, ArithmeticError, ImportError, RuntimeError) as error:

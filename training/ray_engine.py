@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from training.driver import Training, fit
@@ -16,11 +15,6 @@ RESTARTS = 10
 
 # What a worker does; it returns an error that no other start would help.
 Work = Callable[[dict[str, Any]], Exception | None]
-
-
-def with_ray(workers: int) -> Callable[[Training], None]:
-    """Returns an engine, for `training.driver.train`, of so many workers."""
-    return partial(run, workers=workers)
 
 
 def run(training: Training, *, workers: int, work: Work | None = None) -> None:

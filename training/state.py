@@ -102,7 +102,9 @@ class TrainingState(keras.callbacks.Callback):
         with np.load(self.path, allow_pickle=False) as state:
             for i, variable in enumerate(_variables(model)):
                 variable.assign(state[f"variable_{i}"])
-            self.best = [state[name] for name in _numbered(state, "best_")]
+            # In the first epoch there are none.
+            best = [f"best_{i}" for i in range(len(model.weights))]
+            self.best = [state[name] for name in best if name in state]
             self.history = json.loads(str(state["history"]))
             self.step, self.loss = int(state["step"]), float(state["loss"])
             self.seconds_before = float(state["seconds"])
@@ -201,12 +203,6 @@ def replace_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     replace_file(path, text.getvalue().encode())
-
-
-def _numbered(arrays: Any, prefix: str) -> list[str]:
-    """Returns the names of arrays that are a prefix and a number, in order."""
-    count = sum(name.startswith(prefix) for name in arrays)
-    return [f"{prefix}{i}" for i in range(count)]
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -278,7 +277,7 @@ def run(
     ls *.png | zoo run highway_mnist_50
     """
     from zoo import terminal
-    from zoo.corpus import lines
+    from zoo.corpus import answers, lines
 
     readable = sys.stdout.isatty() and not as_json
     of_tasks = {
@@ -307,22 +306,13 @@ def run(
         else:
             raw = [checked_text(one, i) for i, one in enumerate(inputs or [], 1)]
         fetch_first(name, trust)
-        # What an answer is to; the answers come in the order of the inputs.
-        asked: deque[str] = deque()
         pipe = zoo.pipeline(name, trust=trust)
         if unknown := sorted(options.keys() - pipe.options):
             typed = "plot" if unknown[0] == "attention" else unknown[0].replace("_", "-")
             raise ValueError(f"{pipe.task} has no option --{typed}")
-        answers = pipe(
-            noted(raw, asked),
-            # Whoever types a line waits for its answer.
-            batch_size=1 if from_stdin and sys.stdin.isatty() else batch_size,
-            **options,
-        )
-        for answer in answers:
-            given = asked.popleft()
-            if "text" not in answer:
-                answer = {"file": given, **answer}
+        # Whoever types a line waits for its answer.
+        at_once = 1 if from_stdin and sys.stdin.isatty() else batch_size
+        for _, answer in answers(pipe, raw, batch_size=at_once, **options):
             if plot:
                 zoo.plots.attention(answer).savefig(plot)
                 del answer["attention"]
@@ -339,13 +329,6 @@ def checked_text(argument: str, position: int) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"input {position} is not UTF-8: {argument!r}") from error
     return argument
-
-
-def noted(inputs: Iterable[str], asked: deque[str]) -> Iterator[str]:
-    """Yields the inputs, and appends each to `asked`."""
-    for one in inputs:
-        asked.append(one)
-        yield one
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -48,10 +49,10 @@ def score(
         raise ValueError(f"output must be another file than the input, got {str(output)!r} twice")
     texts = _texts(source)
     if workers:
-        answers = _by_workers(name, texts, workers, batch_size, trust)
+        found = _by_workers(name, texts, workers, batch_size, trust)
     else:
-        answers = _by_this_process(name, texts, batch_size, trust)
-    return _write(output, _counted(answers, progress))
+        found = _by_this_process(name, texts, batch_size, trust)
+    return _write(output, _counted(found, progress))
 
 
 def lines(stream: BinaryIO, where: str) -> Iterator[str]:
@@ -71,6 +72,30 @@ def lines(stream: BinaryIO, where: str) -> Iterator[str]:
         yield text.rstrip("\r\n")
 
 
+def answers(
+    pipe: Any, texts: Iterable[str], **options: Any
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields each text and its answer, in order, reading no further than the batch worked on.
+
+    A text that names a picture is the answer's `file`.
+
+    Args:
+        pipe: a pipeline.
+        texts: what it is asked for.
+        **options: of the pipeline's call.
+    """
+    asked: deque[str] = deque()
+
+    def noted() -> Iterator[str]:
+        for text in texts:
+            asked.append(text)
+            yield text
+
+    for answer in pipe(noted(), **options):
+        text = asked.popleft()
+        yield text, answer if "text" in answer else {"file": text, **answer}
+
+
 class Answering:
     """A worker's pipeline: from `number` and `text` of some texts to `number`, `text`, `answer`."""
 
@@ -80,13 +105,12 @@ class Answering:
         self.pipe, self.batch_size = zoo.pipeline(name, trust=trust), batch_size
 
     def __call__(self, table: dict[str, Any]) -> dict[str, Any]:
-        texts = table["text"].tolist()
-        answers = self.pipe(texts, batch_size=self.batch_size)
-        return table | {"answer": [*map(_json, texts, answers)]}
+        found = answers(self.pipe, table["text"].tolist(), batch_size=self.batch_size)
+        return table | {"answer": [_json(answer) for _, answer in found]}
 
 
-def _json(text: str, answer: dict[str, Any]) -> str:
-    return json.dumps(answer if "text" in answer else {"file": text, **answer}, ensure_ascii=False)
+def _json(answer: dict[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def _parts(iterable: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -115,9 +139,8 @@ def _by_this_process(
     import zoo
 
     pipe = zoo.pipeline(name, trust=trust)
-    for some in _parts(texts, batch_size):
-        for text, answer in zip(some, pipe(some, batch_size=batch_size), strict=True):
-            yield text, _json(text, answer)
+    for text, answer in answers(pipe, texts, batch_size=batch_size):
+        yield text, _json(answer)
 
 
 def _by_workers(
