@@ -18,7 +18,7 @@ from training.state import TrainingState, averaged_weights
 from training.training_set import TrainingSet
 from training.workers import ALONE, Worker, digests, undistributed, weights_digest
 from zoo import registry, scores
-from zoo.loading import hardware, rounded
+from zoo.loading import rounded
 from zoo.verification import evaluate
 
 # Licences of the data sets, as their publishers state them.
@@ -99,7 +99,9 @@ class Training:
     @property
     def command(self) -> str:
         """What trains the same, given to a shell."""
-        return f"python -m training {self.name} --seed {self.seed}{self.options}"
+        backend = keras.backend.backend()
+        variable = "" if backend == "tensorflow" else f"KERAS_BACKEND={backend} "
+        return f"{variable}python -m training {self.name} --seed {self.seed}{self.options}"
 
     @property
     def checkpoint(self) -> Path:
@@ -174,7 +176,7 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
         "settings": recipe.settings() | {"best_epoch": chosen["epoch"] + 1},
         "seed": training.seed,
         "training_seconds": round(state.seconds),
-        "hardware": hardware(),
+        "hardware": " and ".join(state.hardware),
         "published": recipe.published,
         "citation": recipe.citation,
         "licence": "Apache-2.0",

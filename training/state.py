@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from training.recipe import goodness
+from zoo.loading import hardware
 
 
 class LossError(FloatingPointError):
@@ -54,6 +55,8 @@ class TrainingState(keras.callbacks.Callback):
         self.step = 0
         self.loss = 0.0
         self.seconds_before = 0.0
+        # The machines that took part, as cards name them.
+        self.hardware: list[str] = []
         self._started = self._written = time.monotonic()
         # What the epoch had of `step` and `loss` before this process went on with it.
         self._first, self._loss_before = 0, 0.0
@@ -108,8 +111,13 @@ class TrainingState(keras.callbacks.Callback):
             self.history = json.loads(str(state["history"]))
             self.step, self.loss = int(state["step"]), float(state["loss"])
             self.seconds_before = float(state["seconds"])
+            self.hardware = json.loads(str(state["hardware"]))
         self._started = time.monotonic()
         return len(self.history)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if (here := hardware()) not in self.hardware:
+            self.hardware.append(here)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._first, self._loss_before = self.step, self.loss
@@ -147,6 +155,7 @@ class TrainingState(keras.callbacks.Callback):
             "step": self.step,
             "loss": self.loss,
             "seconds": self.seconds,
+            "hardware": json.dumps(self.hardware),
         }
         for i, variable in enumerate(_variables(self.model)):
             arrays[f"variable_{i}"] = keras.ops.convert_to_numpy(variable)

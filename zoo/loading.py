@@ -278,13 +278,31 @@ def library_versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """Returns processor and number of cores of this machine, as cards have them."""
+    """Returns what this machine computes on, as cards have it: GPU, or processor and its cores."""
+    if gpu := _gpu():
+        return gpu
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         processor = names[0].partition(":")[2].strip() if names else processor
     return f"{processor}, {os.cpu_count()} cores"
+
+
+def _gpu() -> str | None:
+    """Returns the name of the GPU that the backend uses, if it uses one."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind if jax.default_backend() == "gpu" else None
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
 
 
 def _assemble(
