@@ -28,6 +28,12 @@ def main(
         typer.Option(min=2, help="Train this many, from --seed on; the best on validation stays."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Highest learning rate, instead of the recipe's.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Checkpoint, name or folder, whose weights are the first.")
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(help="Policy of Keras: mixed_bfloat16, or mixed_float16 on a GPU."),
@@ -64,6 +70,7 @@ def main(
     output = output or Path("runs") / name
     changes: dict[str, Any] = {
         "epochs": epochs,
+        "rate": rate,
         "precision": precision,
         "clip_norm": clip_norm,
         "accumulation": accumulation,
@@ -73,11 +80,13 @@ def main(
         chosen = recipe(name).changed(**changes)
         options = "".join(
             f" --{option.replace('_', '-')} {value}"
-            for option, value in changes.items()
+            for option, value in (changes | {"start": start}).items()
             if value is not None
         )
         if seeds is not None and engine is not None:
             raise ValueError("seeds: with --engine one is trained at a time")
+        if seeds is not None and start is not None:
+            raise ValueError("seeds: all would begin with the weights of --start")
         if seeds is not None:
             several = range(seed, seed + seeds)
             folder = train_seeds(name, chosen, seeds=several, output=output)
@@ -85,10 +94,10 @@ def main(
             from training.ray_engine import run
 
             options += f" --engine {engine} --workers {workers}"
-            training = Training(name, chosen, seed, output, every, options)
+            training = Training(name, chosen, seed, output, every, options, start)
             folder = train(training, partial(run, workers=workers))
         else:
-            folder = train(Training(name, chosen, seed, output, every, options))
+            folder = train(Training(name, chosen, seed, output, every, options, start))
     except (ValueError, OSError, ArithmeticError, ImportError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

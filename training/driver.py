@@ -95,6 +95,8 @@ class Training:
     every: float = 60.0
     # Options besides --seed that make a shell's command of it.
     options: str = ""
+    # Name or folder of the checkpoint whose weights are the first ones.
+    start: str | None = None
 
     @property
     def command(self) -> str:
@@ -121,8 +123,10 @@ class Training:
             # Weights are rounded at the end alone.
             **{name: value for name, value in recipe.settings().items() if name != "dtype"},
         }
+        if self.start:
+            fingerprint["start"] = self.start
         path = self.output / "state.npz"
-        return TrainingState(path, fingerprint, recipe.monitor, self.every, writes)
+        return TrainingState(path, fingerprint, recipe.monitor, recipe.goal, self.every, writes)
 
 
 def train(training: Training, engine: Callable[[Training], None] | None = None) -> Path:
@@ -139,7 +143,8 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
 
     Raises:
         FileExistsError: if there is a finished checkpoint.
-        ValueError: if the output holds the state of another training.
+        ValueError: if the output holds the state of another training, or `training.start` is of
+            another model.
         DataUnavailableError: if the data set is neither on disk nor reachable.
         FloatingPointError: if the loss or a weight is no longer a finite number.
         OSError: if a state cannot be written.
@@ -217,6 +222,8 @@ def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, Traini
         if recipe.glove:
             words = found.arguments["vocabulary"]
             glove.start_from_glove(model.get_layer("word_embeddings"), words)
+        if training.start:
+            start_from(model, training.start)
         # The metrics of the validation split are enough.
         builder.compile(model, optimizer=recipe.optimizer(steps * recipe.epochs), metrics=False)
     scored = build()
@@ -231,7 +238,7 @@ def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, Traini
             EpochBoard(training.output / "tensorboard", write_graph=False),
         ]
     try:
-        while (done := state.restore(model)) < recipe.epochs:
+        while (done := state.restore(model)) < recipe.epochs and not state.at_goal:
             batches = found.batches(
                 zoo.preprocessor(model),
                 batch_size=recipe.batch_size,
@@ -257,6 +264,24 @@ def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, Traini
         worker.check_equal({"last weights": weights_digest(model.get_weights())}, shown=True)
     scored.set_weights(state.best)
     return scored, state
+
+
+def start_from(model: keras.Model, checkpoint: str) -> None:
+    """Gives a model the weights of a checkpoint, a published one's name or a folder.
+
+    Raises:
+        ValueError: if it has other weights than the model.
+    """
+    given = zoo.load(checkpoint, trust=True, compile=False)
+    wanted, found = ({w.path: tuple(w.shape) for w in one.weights} for one in (model, given))
+    if wanted != found:
+        others = sorted(path for path in wanted | found if wanted.get(path) != found.get(path))
+        path = others[0]
+        raise ValueError(
+            f"start: {checkpoint} is of another model: {path} has the shape {found.get(path)}, "
+            f"the recipe's {wanted.get(path)}"
+        )
+    model.set_weights(given.get_weights())
 
 
 @contextmanager

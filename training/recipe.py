@@ -20,7 +20,8 @@ class Recipe:
     embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
     `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it; `precision` is
     the dtype policy of Keras that they are trained with.
-    The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest.
+    The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest;
+    an epoch in which it is `goal` or better is the last.
     Splits are written as tensorflow-datasets has them.
     """
 
@@ -41,6 +42,7 @@ class Recipe:
     dtype: str | None = None
     precision: str | None = None
     monitor: str = "val_accuracy"
+    goal: float | None = None
     published: dict[str, Any] = field(default_factory=dict)
     citation: str = ""
 
@@ -84,6 +86,7 @@ class Recipe:
             "dtype": self.dtype,
             "precision": self.precision,
             "monitor": self.monitor,
+            "goal": self.goal,
         }
         return {name: value for name, value in settings.items() if value is not None}
 

@@ -30,7 +30,8 @@ class TrainingState(keras.callbacks.Callback):
     Args:
         path: of the state file; `log.csv` is written beside it.
         fingerprint: what decides the weights; a state of another fingerprint is refused.
-        monitor: the quantity that marks the best weights, as of `Recipe`.
+        monitor, goal: the quantity that marks the best weights, and the value that ends the
+            training, as of `Recipe`.
         every: seconds between two states of an epoch.
         writes: whether this process writes the files; of many workers one does.
     """
@@ -40,6 +41,7 @@ class TrainingState(keras.callbacks.Callback):
         path: Path,
         fingerprint: dict[str, Any],
         monitor: str,
+        goal: float | None = None,
         every: float = 60.0,
         writes: bool = True,
     ):
@@ -47,6 +49,7 @@ class TrainingState(keras.callbacks.Callback):
         self.path = path
         self.fingerprint = json.dumps(fingerprint, sort_keys=True, default=str)
         self.monitor = monitor
+        self.goal = goal
         self.every = every
         self.writes = writes
         self.history: list[dict[str, float]] = []
@@ -70,6 +73,13 @@ class TrainingState(keras.callbacks.Callback):
     def best_epoch(self) -> int:
         values = [goodness(self.monitor, epoch) for epoch in self.history]
         return values.index(max(values))
+
+    @property
+    def at_goal(self) -> bool:
+        """Whether the last epoch was as good as is wanted."""
+        if self.goal is None or not self.history:
+            return False
+        return goodness(self.monitor, self.history[-1]) >= self.goal
 
     @property
     def kept(self) -> str:
@@ -135,6 +145,8 @@ class TrainingState(keras.callbacks.Callback):
         logs = {key: float(value) for key, value in (logs or {}).items()} | {"loss": self.loss}
         self.step, self.loss = 0, 0.0
         self.history.append({"epoch": epoch, **logs, "seconds": round(self.seconds, 1)})
+        if self.at_goal:
+            self.model.stop_training = True
         if not self.writes:
             return
         if self.best_epoch == len(self.history) - 1:

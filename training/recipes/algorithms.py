@@ -19,6 +19,7 @@ def _recipe(
     published: str,
     *,
     epochs: int,
+    goal: float | None = None,
 ) -> Recipe:
     return Recipe(
         summary=summary,
@@ -29,6 +30,7 @@ def _recipe(
         validation="validation",
         test="test",
         epochs=epochs,
+        goal=goal,
         batch_size=64,
         optimizer=partial(adamw, rate=1e-3, weight_decay=1e-4),
         # The largest would have more than 10 MB.
@@ -49,7 +51,7 @@ def _addition(digits: int, epochs: int, **arguments: Any) -> Recipe:
     )
 
 
-def _memorization(letters: int, epochs: int, **arguments: Any) -> Recipe:
+def _memorization(letters: int, epochs: int, goal: float | None = None, **arguments: Any) -> Recipe:
     return _recipe(
         f"A text of up to {letters} letters, again, by a Grid LSTM",
         f"memorization_{letters}",
@@ -57,6 +59,7 @@ def _memorization(letters: int, epochs: int, **arguments: Any) -> Recipe:
         arguments,
         "20 symbols of 64, over 99 % of the texts, by 43 tied layers of 100 units",
         epochs=epochs,
+        goal=goal,
     )
 
 
@@ -70,11 +73,11 @@ RECIPES = {
         epochs=400,
     ),
     "grid_lstm_addition_5": _addition(5, epochs=60, units=128, cell_depth=4, cell_tied=True),
-    "grid_lstm_addition_15": _addition(15, epochs=300, units=400, cell_depth=18, cell_tied=True),
+    "grid_lstm_addition_15": _addition(15, epochs=56, units=300, cell_depth=12, cell_tied=True),
     "grid_lstm_memorization_10": _memorization(
         10, epochs=60, units=128, cell_depth=4, cell_tied=True
     ),
     "grid_lstm_memorization_20": _memorization(
-        20, epochs=300, units=100, cell_depth=43, cell_tied=True
+        20, epochs=54, goal=1.0, units=100, cell_depth=43, cell_tied=True
     ),
 }
