@@ -180,7 +180,7 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
         "recipe": training.command,
         "settings": recipe.settings() | {"best_epoch": chosen["epoch"] + 1},
         "seed": training.seed,
-        "training_seconds": round(state.seconds),
+        "training_seconds": round(state.history[-1]["seconds"]),
         "hardware": " and ".join(state.hardware),
         "published": recipe.published,
         "citation": recipe.citation,
