@@ -28,6 +28,9 @@ def main(
         typer.Option(min=2, help="Train this many, from --seed on; the best on validation stays."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples of a step, instead of the recipe's.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(min=0.0, help="Highest learning rate, instead of the recipe's.")
     ] = None,
@@ -70,6 +73,7 @@ def main(
     output = output or Path("runs") / name
     changes: dict[str, Any] = {
         "epochs": epochs,
+        "batch_size": batch_size,
         "rate": rate,
         "precision": precision,
         "clip_norm": clip_norm,

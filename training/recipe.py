@@ -50,19 +50,21 @@ class Recipe:
         self,
         *,
         epochs: int | None = None,
+        batch_size: int | None = None,
         precision: str | None = None,
         **optimizer: float | int | None,
     ) -> "Recipe":
         """Returns the recipe with other settings; those that are None stay.
 
         Args:
-            epochs, precision: as of the recipe.
+            epochs, batch_size, precision: as of the recipe.
             optimizer: arguments of its optimizer, such as `adamw`.
         """
         given = {name: value for name, value in optimizer.items() if value is not None}
         return replace(
             self,
             epochs=epochs or self.epochs,
+            batch_size=batch_size or self.batch_size,
             precision=precision or self.precision,
             optimizer=partial(self.optimizer, **given),
         )
