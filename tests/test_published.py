@@ -21,15 +21,15 @@ REVISIONS = [
 
 
 def one_a_family():
-    """The first checkpoint of each builder by name, but the Highway network that is shipped."""
+    """The smallest checkpoint of each builder, but the Highway network that is shipped."""
     if os.environ.get("ZOO_VERIFY") == "all":
         return MODELS
-    first = {}
-    for name in MODELS:
-        first.setdefault(hub.index()[name]["builder"], name)
-    if "highway_classifier" in first:
-        first["highway_classifier"] = "highway_mnist_50"
-    return sorted(first.values())
+    chosen = {}
+    for name in sorted(MODELS, key=lambda name: zoo.info(name)["parameters"], reverse=True):
+        chosen[hub.index()[name]["builder"]] = name
+    if "highway_classifier" in chosen:
+        chosen["highway_classifier"] = "highway_mnist_50"
+    return sorted(chosen.values())
 
 
 def folder_of(name, revision):

@@ -28,7 +28,8 @@ def training_set(recipe: Recipe, texts: list[str], targets: dict[str, Any]) -> T
     task, size = known
 
     def of_model(preprocessor: SequencePreprocessor, **settings: Any) -> tf.data.Dataset:
-        return batches(preprocessor, task, size, len(texts), **settings)
+        largest = recipe.grown_to or size
+        return batches(preprocessor, task, largest, len(texts), **settings)
 
     arguments = {"source_vocabulary": [*task.symbols], "target_vocabulary": [*task.outputs]}
     return TrainingSet(arguments, len(texts), of_model)

@@ -144,6 +144,13 @@ _DATA = {
             "A prompt begins anywhere in a play; a text has no end.",
         ),
     ),
+    "cifar10": _Data(
+        "photo.png",
+        (
+            "It knows photographs of ten kinds, animals and vehicles, in colour, 32 by 32 pixels; "
+            "others are resized, and every picture gets one of the ten.",
+        ),
+    ),
     "mnist": _Data(
         "digit.png",
         (

@@ -17,7 +17,8 @@ class Recipe:
     generator, or with a text and such a generator; both are `functools.partial`s, so that a card
     can name their settings; `late_augment` has a number of last epochs and what augments them
     instead. With `glove` the vocabulary has so many words, those of training among them, and their
-    embeddings start from GloVe; with `subwords` texts are made of so many parts of words.
+    embeddings start from GloVe; with `subwords` texts are made of so many parts of words. Of a task
+    that is made, texts of training grow to the size `grown_to`, or to that of the data set.
     `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it; `precision` is
     the dtype policy of Keras that they are trained with.
     The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest;
@@ -39,6 +40,7 @@ class Recipe:
     late_augment: tuple[int, partial[Any]] | None = None
     glove: int | None = None
     subwords: int | None = None
+    grown_to: int | None = None
     dtype: str | None = None
     precision: str | None = None
     monitor: str = "val_accuracy"
@@ -85,6 +87,7 @@ class Recipe:
             "late_augment": late and {"epochs": late[0], **(named(late[1]) or {})},
             "glove": self.glove,
             "subwords": self.subwords,
+            "grown_to": self.grown_to,
             "dtype": self.dtype,
             "precision": self.precision,
             "monitor": self.monitor,

@@ -1,3 +1,3 @@
 """The sha256 of checkpoints/index.json. Written by `python -m training.release`."""
 
-INDEX_SHA256 = "c30a407caa67f51a99ece3be11fe3241627698dd8ae8b2156019f1c8e418e1ef"
+INDEX_SHA256 = "723157915246ebf5da1d8883daa48a6b43374d1eb548ad296e76743c308c9a6a"
