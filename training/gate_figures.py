@@ -15,7 +15,7 @@ import zoo
 from zoo.analysis import gates, lesion, traces
 from zoo.analysis.examples import examples_of, pieces_of
 
-HIGHWAY = ("highway_mnist_50", "highway_mnist_100")
+HIGHWAY = ("highway_mnist_50", "highway_mnist_100", "highway_cifar10_50")
 SLOT_FILLER = "bilstm_atis"
 SENTENCE = "show flights from denver to new york on monday morning"
 # As many as there are in the test set.
