@@ -13,6 +13,7 @@ import pytest
 from helpers import ROOT, run_python
 from typer.testing import CliRunner
 
+import zoo
 from training.__main__ import app
 from training.recipe import adamw
 from training.recipes import recipe
@@ -288,6 +289,9 @@ def test_trained_with_every_option(need_data, tmp_path):
         (["--precision", "half"], "half"),
         (["--seeds", "2", "--engine", "ray"], "seeds"),
         (["--engine", "ray", "--workers", "3"], "batch of 128 evenly, got 3"),
+        (["--start", "mlp_mnist"], "start: mlp_mnist is of another model"),
+        (["--start", "mlp_mnits"], "mlp_mnits"),
+        (["--seeds", "2", "--start", "highway_mnist_50"], "seeds"),
     ],
 )
 def test_options_that_cannot_be(options, message, need_data, tmp_path):
@@ -296,6 +300,33 @@ def test_options_that_cannot_be(options, message, need_data, tmp_path):
     assert done.exit_code == 1
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_training_begins_with_the_weights_of_a_checkpoint(need_data, tmp_path):
+    need_data("mnist")
+    # At such a rate none changes.
+    options = ["--start", "mlp_mnist", "--rate", "1e-12", "--epochs", "1", "--batch-size", "5000"]
+    done = CliRunner().invoke(app, ["mlp_mnist", *options, "--output", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    found, published = Checkpoint.open(tmp_path / "checkpoint"), zoo.load("mlp_mnist")
+    for weight in published.weights:
+        np.testing.assert_allclose(found.weights[weight.path], weight, atol=1e-6)
+    changes = "--epochs 1 --batch-size 5000 --rate 1e-12 --start mlp_mnist"
+    assert found.card["recipe"] == f"python -m training mlp_mnist --seed 0 {changes}"
+    assert found.card["hardware"] == zoo.loading.hardware()
+
+
+def test_training_ends_at_its_goal(tmp_path):
+    model, state = small_model(), state_of(tmp_path, goal=-0.5)
+    state.restore(model)
+    assert not state.at_goal
+    x = np.linspace(-1, 1, 8, dtype="float32")[:, None]
+    model.fit(x, 3 * x, batch_size=8, epochs=40, callbacks=[state], verbose=0)
+    *before, last = [epoch["loss"] for epoch in state.history]
+    assert last <= 0.5 < min(before)
+    again = state_of(tmp_path, goal=-0.5)
+    again.restore(small_model())
+    assert again.at_goal
 
 
 def test_replace_file_leaves_nothing_half_written(tmp_path):

@@ -1,6 +1,7 @@
 """Grid LSTMs beside a stack of LSTMs: of equal size, and what the table says is what was run."""
 
 import csv
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -42,7 +43,9 @@ def test_comparison_is_what_was_run(tmp_path, monkeypatch):
     assert [row["texts"] for row in rows[:2]] == ["128", "256"]
     assert (tmp_path / "grid_comparison.png").read_bytes()[1:4] == b"PNG"
     content = (tmp_path / "grid_comparison.csv").read_bytes()
+    shutil.rmtree(tmp_path / "runs")
     grid_comparison.main(**arguments)
+    assert not (tmp_path / "runs").exists()
     assert (tmp_path / "grid_comparison.csv").read_bytes() == content
     lines = grid_comparison.table(rows).splitlines()
     assert lines[0] == "| task | tied grid | untied grid | stacked LSTM |"

@@ -1,5 +1,6 @@
 """Texts that are made: what is right for each, and which split it belongs to."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -115,6 +116,18 @@ def test_sizes_grow_to_the_whole_and_stay():
     # Half of the growth has half of the size at most.
     assert sizes[17] <= 10
     assert algorithms.largest_size(5, 0, 1) == 5
+
+
+def test_texts_of_training_can_grow_further_than_those_that_are_tested():
+    one = replace(recipe("grid_lstm_memorization_10"), dataset="memorization_4", grown_to=7)
+    found = algorithms.training_set(one, *zoo.data.load(one.dataset, "train[:64]"))
+    model = random_model("reader_writer", **found.arguments, units=3, cell_depth=2)
+    batches = found.batches(
+        zoo.preprocessor(model), batch_size=64, seed=0, first_epoch=9, epochs=10
+    )
+    ((inputs, _),) = batches.as_numpy_iterator()
+    # A number for each letter, and one for the end.
+    assert (inputs["source"] > 0).sum(axis=1).max() == 7 + 1
 
 
 def test_batches_are_a_function_of_seed_and_epoch():

@@ -5,7 +5,8 @@ layers have their own, and LSTMs one above the other, on addition and on memoris
 training driver. All have six layers and as many parameters in them. How many texts of the
 validation split they get right after how many texts seen is kept in
 `docs/figures/grid_comparison.csv` and drawn in `docs/figures/grid_comparison.png`; the scores on
-the test split are printed. A run that was stopped goes on, and a finished one is not run again.
+the test split are printed. A run that was stopped goes on, and those that are in the file are not
+run again.
 """
 
 import csv
@@ -114,11 +115,14 @@ def main(
     output: Annotated[Path, typer.Option(help="Folder of table and picture.")] = FIGURES,
 ) -> None:
     """Train what is missing of the comparison, and write its table and its picture."""
-    rows: list[dict[str, str]] = []
+    path = output / "grid_comparison.csv"
+    rows = list(csv.DictReader(path.open())) if path.exists() else []
     for task in TASKS:
         for kind in KINDS:
+            if any((row["task"], row["kind"]) == (task, kind) for row in rows):
+                continue
             rows += run(task, kind, epochs, runs)
-            replace_table(output / "grid_comparison.csv", rows)
+            replace_table(path, rows)
             draw(rows, output / "grid_comparison.png")
     typer.echo(table(rows))
 

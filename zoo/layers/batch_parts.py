@@ -29,7 +29,7 @@ def in_parts(function, tensors, walks=1):
     import tensorflow as tf
 
     batch_size = tensors[0].shape[-2]
-    threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count() or 1
+    threads = tf.config.threading.get_inter_op_parallelism_threads() or _cores()
     rows = MOST_PARTS if batch_size is None else max(1, batch_size // ROWS_A_PART)
     count = min(threads // walks, rows, MOST_PARTS)
     if count <= 1 or tf.config.list_logical_devices("GPU"):
@@ -46,3 +46,10 @@ def in_parts(function, tensors, walks=1):
 
     results = [function(list(part)) for part in zip(*map(cut, tensors), strict=True)]
     return [tf.concat(parts, axis=-2) for parts in zip(*results, strict=True)]
+
+
+def _cores():
+    """Returns how many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
