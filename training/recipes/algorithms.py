@@ -80,7 +80,7 @@ RECIPES = {
     "grid_lstm_addition_13": _addition(
         13, epochs=56, grown_to=15, units=300, cell_depth=12, cell_tied=True
     ),
-    "grid_lstm_addition_15": _addition(15, epochs=300, units=400, cell_depth=18, cell_tied=True),
+    "grid_lstm_addition_15": _addition(15, epochs=90, units=300, cell_depth=12, cell_tied=True),
     "grid_lstm_memorization_10": _memorization(
         10, epochs=60, units=128, cell_depth=4, cell_tied=True
     ),
