@@ -119,10 +119,10 @@ def test_table_takes_the_place_between_the_marks(root):
 
 
 def test_data_without_a_word_on_their_limits_are_refused(root, tmp_path):
-    dataset = FULL_CARD["dataset"] | {"name": "cifar10"}
+    dataset = FULL_CARD["dataset"] | {"name": "svhn"}
     zoo.save(random_model(), tmp_path / "trained", card=FULL_CARD | {"dataset": dataset})
-    add(tmp_path / "trained", "cifar10_mlp", root / "checkpoints")
-    with pytest.raises(ValueError, match=r"cifar10_mlp: .*nothing of .* on cifar10"):
+    add(tmp_path / "trained", "svhn_mlp", root / "checkpoints")
+    with pytest.raises(ValueError, match=r"svhn_mlp: .*nothing of .* on svhn"):
         generated(root)
 
 
