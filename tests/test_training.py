@@ -121,6 +121,30 @@ def test_affine_mirrors_half_of_the_pictures():
     assert 70 < turned.sum() < 130
 
 
+@pytest.mark.parametrize("width", [5, 6])
+def test_affine_by_whole_pixels_blurs_nothing(width):
+    pictures = np.random.default_rng(0).uniform(1, 255, (200, 7, width)).astype(np.float32)
+    moved = random_affine(
+        tf.constant(pictures), tf.constant([1, 2]),
+        **NO_MOVE | {"shift": 1.0}, mirrored=True, whole_pixels=True,
+    ).numpy()  # fmt: skip
+    margin = np.pad(pictures, [(0, 0), (1, 1), (1, 1)])
+    seen = set()
+    for one, there in zip(moved, margin, strict=True):
+        places = {
+            (turned, down, right)
+            for turned in (1, -1)
+            for down in range(3)
+            for right in range(3)
+            if np.allclose(
+                one, there[down : down + 7, ::turned][:, right : right + width], atol=1e-2
+            )
+        }
+        assert len(places) == 1
+        seen |= places
+    assert len(seen) == 18
+
+
 def test_rate_warms_up_and_goes_to_zero():
     schedule = adamw(200, rate=0.1, weight_decay=0.01)._learning_rate
     rates = [float(schedule(step)) for step in range(201)]
