@@ -10,6 +10,7 @@ the outputs are those of that backend.
 """
 
 import tempfile
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,8 @@ def labels_of(outputs: dict[str, np.ndarray], encoded: Any) -> list[Any]:
 
 def raw_labels(folder: Path, raw: Any) -> list[Any]:
     """Returns what `serving_default` of a SavedModel says of pictures or texts."""
-    serve = import_module("zoo.exporting.saved_model").reader(folder, "serving_default")
+    run = import_module("zoo.exporting.saved_model").reader(folder)
+    serve = partial(run, signature="serving_default")
     if not isinstance(raw, list):
         return serve({"pixels": raw})["labels"].tolist()
     found = serve({"texts": raw})

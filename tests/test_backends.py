@@ -1,6 +1,6 @@
 """The same weights give the same results on TensorFlow, JAX and PyTorch.
 
-Each backend runs tests/backend_probe.py in a process of its own, and is held to what the same
+JAX and PyTorch run tests/backend_probe.py in a process of their own, and are held to what the same
 functions return in this process, whose TensorFlow the other tests hold to float64 NumPy.
 """
 
@@ -38,7 +38,7 @@ def checkpoint(folder):
     return sha256, model.predict(random_pictures(8), verbose=0)
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+@pytest.fixture(scope="module", params=["jax", "torch"])
 def probed(request, folder, checkpoint):
     """Called with the name of a result, returns what one backend made of it."""
     backend = request.param

@@ -1,8 +1,11 @@
 """Real data sets, and what is said where there are none."""
 
 import hashlib
+import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,21 +18,31 @@ import zoo
 # Nothing listens at the discard port of this machine: no test here can download anything.
 NO_NETWORK = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"
-) | {"NO_PROXY": None, "no_proxy": None}
+)
 
+# Loads what each line names, from the folder beside it.
 LOAD = """
+import json
+import os
 import sys
 import time
 import requests
 import zoo
 
-# Imports what is needed, so that the time is that of looking alone.
-zoo.data.describe(sys.argv[1])
-start = time.monotonic()
-try:
-    zoo.data.load(sys.argv[1], "test")
-except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
-    print("refused", time.monotonic() - start, type(error).__name__, error)
+for line in sys.stdin:
+    name, folder = json.loads(line)
+    os.environ.pop("ZOO_DATA_DIR", None)
+    if folder:
+        os.environ["ZOO_DATA_DIR"] = folder
+    # Imports what is needed, so that the time is that of looking alone.
+    zoo.data.describe(name)
+    start = time.monotonic()
+    said = None
+    try:
+        zoo.data.load(name, "test")
+    except (zoo.DataUnavailableError, zoo.IntegrityError) as error:
+        said = [time.monotonic() - start, type(error).__name__, str(error)]
+    print("said", json.dumps(said), flush=True)
 """
 
 PICTURES = ["cifar10", "fashion_mnist", "mnist"]
@@ -55,14 +68,33 @@ CONLL2000 = (
 )
 
 
-def refusal(name, **environment):
-    """What loading says: seconds, kind of error, message."""
-    done = run_python(LOAD, name, **environment)
-    assert done.returncode == 0, done.stderr
-    _, found, line = done.stdout.partition("refused ")
-    assert found, "nothing was refused"
-    seconds, kind, message = line.split(" ", 2)
-    return float(seconds), kind, message
+@pytest.fixture(scope="module")
+def refusal(tmp_path_factory):
+    """Called with a data set and a folder of raw data, says how a process without a network fares.
+
+    It returns seconds, kind of error and message.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name.upper() != "NO_PROXY"}
+        | NO_NETWORK
+        | {"TFDS_DATA_DIR": str(tmp_path_factory.mktemp("tfds"))},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def load(name, folder):
+        print(json.dumps([name, folder and str(folder)]), file=process.stdin, flush=True)
+        said = next(line for line in process.stdout if line.startswith("said "))
+        refused = json.loads(said.removeprefix("said "))
+        assert refused, "nothing was refused"
+        return refused
+
+    yield load
+    process.stdin.close()
+    assert process.wait() == 0
 
 
 def raw_folder(need_data, name):
@@ -161,20 +193,18 @@ def test_cifar10_is_what_its_batches_hold(tmp_path):
         np.testing.assert_array_equal(in_planes, raw[rows, 1:])
 
 
-def test_cifar10_of_other_batches_is_refused(tmp_path):
+def test_cifar10_of_other_batches_is_refused(refusal, tmp_path):
     (tmp_path / "cifar10").mkdir()
     for file in cifar_batches():
         (tmp_path / "cifar10" / file).write_bytes(bytes(3073))
-    folders = {"ZOO_DATA_DIR": str(tmp_path), "TFDS_DATA_DIR": str(tmp_path / "made")}
-    _, kind, message = refusal("cifar10", **folders, **NO_NETWORK)
+    _, kind, message = refusal("cifar10", tmp_path)
     assert kind == "IntegrityError"
     assert "cifar10" in message
 
 
-def test_cifar10_without_its_batches_names_them(tmp_path):
+def test_cifar10_without_its_batches_names_them(refusal, tmp_path):
     (tmp_path / "cifar10").mkdir()
-    folders = {"ZOO_DATA_DIR": str(tmp_path), "TFDS_DATA_DIR": str(tmp_path / "made")}
-    _, kind, message = refusal("cifar10", **folders, **NO_NETWORK)
+    _, kind, message = refusal("cifar10", tmp_path)
     assert kind == "DataUnavailableError"
     assert all(file in message for file in cifar_batches())
 
@@ -510,14 +540,9 @@ def test_addresses_and_file_names_of_own_data_sets():
         ("tinyshakespeare", "empty", "input.txt"),
     ],
 )
-def test_missing_data_is_told_within_seconds(name, raw, file, tmp_path):
+def test_missing_data_is_told_within_seconds(name, raw, file, refusal, tmp_path):
     (tmp_path / "empty" / name).mkdir(parents=True)
-    seconds, kind, message = refusal(
-        name,
-        TFDS_DATA_DIR=tmp_path / "tfds",
-        ZOO_DATA_DIR=raw and tmp_path / raw,
-        **NO_NETWORK,
-    )
+    seconds, kind, message = refusal(name, raw and tmp_path / raw)
     assert seconds < 5
     assert kind == "DataUnavailableError"
     assert "ZOO_DATA_DIR" in message
@@ -538,13 +563,11 @@ def test_missing_data_is_told_within_seconds(name, raw, file, tmp_path):
         ("tinyshakespeare", "input.txt"),
     ],
 )
-def test_truncated_raw_file_is_refused(need_data, name, file, tmp_path):
+def test_truncated_raw_file_is_refused(need_data, name, file, refusal, tmp_path):
     shutil.copytree(raw_folder(need_data, name), tmp_path / name)
     with (tmp_path / name / file).open("r+b") as truncated:
         truncated.truncate(truncated.seek(0, 2) - 1)
-    _, kind, message = refusal(
-        name, TFDS_DATA_DIR=tmp_path / "tfds", ZOO_DATA_DIR=tmp_path, **NO_NETWORK
-    )
+    _, kind, message = refusal(name, tmp_path)
     assert kind == "IntegrityError"
     assert file in message
 

@@ -74,12 +74,24 @@ def stands_at(output):
         return len(json.loads(str(state["history"]))), int(state["step"])
 
 
-def test_training_killed_again_and_again_ends_with_the_same_bits(whole, tmp_path):
+@pytest.fixture(scope="module")
+def killed(need_data, tmp_path_factory):
+    """The output of the same, killed in the midst of its first epoch, which has seven steps."""
+    need_data("mnist")
+    output = tmp_path_factory.mktemp("killed") / "run"
+    done = run_python(DIE_AT_STATE + TRAIN, output, 4)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert stands_at(output) == (0, 3)
+    return output
+
+
+def test_training_killed_again_and_again_ends_with_the_same_bits(whole, killed, tmp_path):
     output = tmp_path / "run"
-    # An epoch has seven steps, and a state after its last.
-    for writes, place in [(4, (0, 3)), (3, (0, 5)), (6, (1, 2))]:
-        killed = run_python(DIE_AT_STATE + TRAIN, output, writes)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    shutil.copytree(killed, output)
+    # A state is written after the last step of an epoch too.
+    for writes, place in [(3, (0, 5)), (6, (1, 2))]:
+        done = run_python(DIE_AT_STATE + TRAIN, output, writes)
+        assert done.returncode == -signal.SIGKILL, done.stderr
         assert stands_at(output) == place
     done = run_python(TRAIN, output)
     assert done.returncode == 0, done.stderr
@@ -92,12 +104,8 @@ def test_training_killed_again_and_again_ends_with_the_same_bits(whole, tmp_path
     assert ours["metrics"] == theirs["metrics"]
 
 
-def test_no_space_for_a_state(whole, tmp_path):
-    shutil.copytree(whole, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoint"))
-    # The first epoch's state, made anew, so that there is one to keep.
-    (tmp_path / "run" / "state.npz").unlink()
-    killed = run_python(DIE_AT_STATE + TRAIN, tmp_path / "run", 4)
-    assert killed.returncode == -signal.SIGKILL
+def test_no_space_for_a_state(whole, killed, tmp_path):
+    shutil.copytree(killed, tmp_path / "run")
     before = (tmp_path / "run" / "state.npz").read_bytes()
     full = (
         f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2},) * 2)\n"
@@ -137,9 +145,8 @@ def test_ctrl_c(need_data, tmp_path):
     assert f"keeps the state after epoch {epoch}, step {step} of the next" in message
 
 
-def test_data_that_vanished(whole, tmp_path):
-    killed = run_python(DIE_AT_STATE + TRAIN, tmp_path / "run", 4)
-    assert killed.returncode == -signal.SIGKILL
+def test_data_that_vanished(killed, tmp_path):
+    shutil.copytree(killed, tmp_path / "run")
     before = (tmp_path / "run" / "state.npz").read_bytes()
     (tmp_path / "empty").mkdir()
     nowhere = {

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -180,7 +181,8 @@ def test_portable_graph_does_not_depend_on_the_cores():
 @pytest.mark.parametrize("shape", [(28, 28), (9, 8, 3)], ids=["grey", "rgb"])
 def test_saved_model_reads_files_as_the_pipeline_does(shape, tmp_path):
     model = random_model(units=[6], input_shape=shape)
-    classify = saved_model.reader(zoo.export(model, tmp_path / "exported"), "serving_images")
+    run = saved_model.reader(zoo.export(model, tmp_path / "exported"))
+    classify = partial(run, signature="serving_images")
     smooth = np.linspace(0, 255, 40 * 50 * 3).reshape(40, 50, 3).astype(np.uint8)
     for i, picture in enumerate(
         [

@@ -9,7 +9,7 @@ from keras.layers import Conv1D, Dense
 
 import zoo
 from zoo.layers import Bidirectional, Highway, Recurrent
-from zoo.pipelines.base import softmax
+from zoo.pipelines.base import compiled, softmax
 
 CELLS = ["elman", "grid_lstm", "gru", "jordan", "lstm", "peephole_lstm", "recurrent_highway"]
 LABELS = ["bad", "good", "so-so"]
@@ -39,10 +39,10 @@ def test_padding_changes_nothing(cell, bidirectional):
 
 
 def assert_padding_changes_nothing(model):
-    preprocessor = zoo.preprocessor(model)
-    together = model.predict(preprocessor.encode(TEXTS), verbose=0)
+    encode, predict = zoo.preprocessor(model).encode, compiled(model)
+    together = predict(encode(TEXTS))
     for text, logits in zip(TEXTS, together, strict=True):
-        alone = model.predict(preprocessor.encode(text), verbose=0)[0]
+        alone = predict(encode(text))[0]
         np.testing.assert_allclose(alone, logits, atol=1e-5)
     assert np.ptp(together, axis=0).min() > 1e-4
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from zoo import checkpoint, hub, loading
 from zoo.errors import IntegrityError, unknown_name
-from zoo.exporting import graphs, saved_model
+from zoo.exporting import graphs
 from zoo.pipelines import pipeline
 from zoo.pipelines.base import softmax
 from zoo.preprocessing.sentence import LETTERS, SentencePreprocessor
@@ -183,7 +183,7 @@ def _check(model: keras.Model, format: str, folder: Path) -> None:
         _compare(run(graphs.named(model, encoded)), expected_of(encoded), format)
     if format == "saved_model":
         for name, raw, encoded in _raw_examples(preprocessor):
-            found = saved_model.reader(folder, name)(raw)
+            found = run(raw, name)
             if isinstance(preprocessor, TextPreprocessor):
                 expected = _written(model, raw, encoded)
             else:

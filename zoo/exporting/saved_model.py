@@ -26,7 +26,7 @@ def write(model: keras.Model, folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def reader(folder: Path, signature: str = "predict") -> Any:
+def reader(folder: Path) -> Any:
     """Returns a function from input by name to the outputs of a signature, that of `graphs.core`.
 
     Strings come as `str`.
@@ -34,11 +34,11 @@ def reader(folder: Path, signature: str = "predict") -> Any:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(folder))
-    types = loaded.signatures[signature].structured_input_signature[1]
 
-    def run(inputs: dict[str, Any]) -> dict[str, np.ndarray]:
+    def run(inputs: dict[str, Any], signature: str = "predict") -> dict[str, np.ndarray]:
         # The signature by itself would not keep alive what it was loaded with.
         serve = loaded.signatures[signature]
+        types = serve.structured_input_signature[1]
         tensors = {name: tf.constant(value, types[name].dtype) for name, value in inputs.items()}
         outputs = {name: output.numpy() for name, output in serve(**tensors).items()}
         return {
