@@ -3,7 +3,8 @@
 `python -m training.depth_study` trains BiLSTMs of 1, 3, 5 and 10 layers on the sentences of SST-5,
 plain ones and Highway ones, five seeds of each, by the training driver: each is chosen on the
 validation split and scored on the test split once. All have as many parameters in their layers, so
-that a deeper one is narrower; of one layer both kinds are the same network. Every run is kept in
+that a deeper one is narrower; of one layer both kinds are the same network. What a layer reads is
+dropped at one rate in both kinds, of a Highway layer in its transform alone. Every run is kept in
 `docs/figures/depth_study.csv`, with the mean T of its gates before and after, and drawn in
 `docs/figures/depth_study.png`; the table of docs/highway.md is printed. Runs that are in the file
 are not run again.
@@ -20,6 +21,7 @@ import keras
 import typer
 
 import zoo
+from training.glove import start_from_glove
 from training.recipe import Recipe, adamw
 from training.recipes import recipe
 from training.seeds import trained
@@ -30,12 +32,13 @@ DEPTHS = (1, 3, 5, 10)
 KINDS = ("plain", "highway")
 # Parameters of the recurrent layers and their gates.
 BUDGET = 200_000
+EPOCHS = 10
 # Those of the words that GloVe has.
 WORD_UNITS = 50
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 COLUMNS = (
-    "kind", "depth", "seed", "units", "parameters", "validation", "test", "gates before",
-    "gates after", "seconds",
+    "kind", "depth", "seed", "epochs", "units", "parameters", "validation", "test",
+    "gates before", "gates after", "seconds",
 )  # fmt: skip
 
 
@@ -70,7 +73,7 @@ def recipe_of(kind: str, depth: int) -> Recipe:
             "dropout": 0.3,
         },
         train="train",
-        epochs=12,
+        epochs=EPOCHS,
         batch_size=64,
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
     )
@@ -83,20 +86,28 @@ def openness(model: keras.Model) -> float:
     return float(found.mean_activity.mean())
 
 
-def run(kind: str, depth: int, seed: int, epochs: int | None, runs: Path) -> dict[str, Any]:
+def beginning(chosen: Recipe, seed: int, arguments: dict[str, Any]) -> keras.Model:
+    """Returns a network with the weights that its training starts from."""
+    keras.utils.set_random_seed(seed)
+    model = zoo.build(chosen.builder, **arguments)
+    if chosen.glove:
+        start_from_glove(model.get_layer("word_embeddings"), arguments["vocabulary"])
+    return model
+
+
+def run(kind: str, depth: int, seed: int, epochs: int, runs: Path) -> dict[str, Any]:
     """Trains one network, if it was not, and returns its row of the table."""
-    chosen = recipe_of(kind, depth)
-    chosen = replace(chosen, epochs=epochs or chosen.epochs)
+    chosen = replace(recipe_of(kind, depth), epochs=epochs)
     name = f"{kind}_{depth}_{seed}"
     card = trained(name, chosen, seed=seed, output=runs / name).card
     before = after = ""
     if kind == "highway" and depth > 1:
         model = zoo.load(runs / name / "checkpoint", trust=True)
-        fresh = zoo.build(chosen.builder, **zoo.loading.origin(model).arguments)
+        fresh = beginning(chosen, seed, zoo.loading.origin(model).arguments)
         before, after = (f"{openness(one):.4f}" for one in (fresh, model))
     units = chosen.arguments["units"]
     values = (
-        kind, depth, seed, units, parameters_of(kind, depth, units, WORD_UNITS),
+        kind, depth, seed, epochs, units, parameters_of(kind, depth, units, WORD_UNITS),
         card["validation_metrics"]["accuracy"], card["metrics"]["accuracy"], before, after,
         card["training_seconds"],
     )  # fmt: skip
@@ -162,13 +173,16 @@ def draw(rows: list[dict[str, str]], path: Path) -> None:
 def main(
     depths: Annotated[list[int] | None, typer.Option("--depth", help="1, 3, 5 and 10.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 5,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the study's.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = EPOCHS,
     runs: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/depth_study"),
     output: Annotated[Path, typer.Option(help="Folder of table and picture.")] = FIGURES,
 ) -> None:
     """Train what is missing of the study, and write its table and its picture."""
     path = output / "depth_study.csv"
     rows = list(csv.DictReader(path.open())) if path.exists() else []
+    if others := {row["epochs"] for row in rows} - {str(epochs)}:
+        message = f"{path} has runs of {others.pop()} epochs, not {epochs}: choose another --output"
+        raise typer.BadParameter(message, param_hint="epochs")
     done = {(row["kind"], row["depth"], row["seed"]) for row in rows}
     for seed in range(seeds):
         for depth in depths or DEPTHS:
