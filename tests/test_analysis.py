@@ -37,6 +37,14 @@ def branching_model():
     return randomised(keras.Model(x, keras.layers.Dense(CLASSES)(y)))
 
 
+def parallel_model():
+    """Two Highway layers side by side, which are called in another order than they are listed."""
+    x = keras.Input((6,))
+    branches = [Highway(keras.layers.Dense(6, activation="tanh"), name=name)(x) for name in "ab"]
+    y = keras.layers.Add()([keras.layers.Dense(6)(branch) for branch in branches])
+    return randomised(keras.Model(x, keras.layers.Dense(CLASSES)(y)))
+
+
 def nested_sequential():
     inner = keras.Sequential(
         [keras.Input((6,)), Highway(keras.layers.Dense(6, activation="tanh"), name="inner")]
@@ -103,6 +111,7 @@ MODELS = {
     "stack": stack_model,
     "carry": lambda: stack_model("carry"),
     "branches": branching_model,
+    "parallel": parallel_model,
     "nested": nested_sequential,
     "convolutional": convolutional_model,
     "sentences": sentence_model,
@@ -207,6 +216,37 @@ def test_gates_of_a_stack(gate, monkeypatch):
         assert np.isnan(by_class[CLASSES]).all()
 
 
+def test_gates_of_parallel_branches_keep_their_names():
+    model = parallel_model()
+    inputs, _ = examples_of(model)
+    found = gates(model, inputs)
+    assert sorted(found.layers) == ["a", "b"]
+    for name, bias, activity in zip(found.layers, found.bias, found.activity, strict=True):
+        kernel, d = map(ops.convert_to_numpy, model.get_layer(name).gate_logits.weights)
+        np.testing.assert_allclose(bias, d, atol=1e-6)
+        np.testing.assert_allclose(activity, 1 / (1 + np.exp(-(inputs @ kernel + d))), atol=1e-5)
+
+
+def test_bias_that_is_no_number_for_each_unit_is_not_known():
+    gate = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3), keras.layers.Dense(6)])
+    x = keras.Input((6,))
+    layer = Highway(keras.layers.Dense(6), gate_layer=gate, name="own")
+    found = gates(keras.Model(x, layer(x)), np.ones((2, 6)))
+    assert np.isnan(found.mean_bias).all()
+
+
+@pytest.mark.parametrize("count", [5, 16, 21])
+def test_gates_of_a_single_layer(count, monkeypatch):
+    monkeypatch.setattr("zoo.analysis.activity.BATCH", 8)
+    x = keras.Input((6,))
+    layer = Highway(keras.layers.Dense(6), name="only")
+    model = randomised(keras.Model(x, layer(x)))
+    inputs, _ = examples_of(model, count)
+    [activity] = gates(model, inputs).activity
+    logits = ops.convert_to_numpy(layer.gate_logits(inputs))
+    np.testing.assert_allclose(activity, 1 / (1 + np.exp(-logits)), atol=1e-5)
+
+
 def test_gates_are_the_mean_over_words_and_not_over_padding():
     model = sentence_model()
     inputs, _ = examples_of(model)
@@ -279,6 +319,36 @@ def one_by_one(cell, vectors):
     return {name: np.array(values) for name, values in found.items()}, np.array(outputs)
 
 
+def test_traces_of_layers_inside():
+    x = keras.Input((5, 3))
+    inner = keras.Sequential(
+        [keras.Input((5, 3)), Recurrent(LSTMCell(4), return_sequences=True, name="inside")]
+    )
+    around = Highway(Bidirectional(GRUCell(2), return_sequences=True), name="around")
+    y = around(inner(x))
+    model = randomised(keras.Model(x, y))
+    inputs = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    found = traces(model, inputs)
+    assert list(found) == ["inside", "around/forward", "around/backward"]
+    steps, outputs = one_by_one(inner.layers[0].cells[0], inputs[1])
+    for gate, values in steps.items():
+        np.testing.assert_allclose(found["inside"][gate][1], values, atol=1e-5)
+    steps, _ = one_by_one(around.transform.cells[0], outputs)
+    for gate, values in steps.items():
+        np.testing.assert_allclose(found["around/forward"][gate][1], values, atol=1e-5)
+
+
+def test_traces_of_two_layers_of_one_name():
+    x = keras.Input((5, 3))
+    parts = [
+        keras.Sequential([keras.Input((5, 3)), Recurrent(GRUCell(2), name="same")])
+        for _ in range(2)
+    ]
+    model = keras.Model(x, keras.layers.Add()([part(x) for part in parts]))
+    with pytest.raises(ValueError, match="two layers named 'same'"):
+        traces(model, np.zeros((1, 5, 3)))
+
+
 def test_pruned_is_the_model_with_those_gates_closed():
     model = randomised(zoo.build("highway_classifier", depth=6, units=8), 0.1)
     pixels = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
@@ -321,6 +391,7 @@ def without_gate():
         ({"layers": [4]}, ValueError, "layers must be integers from -4 to 3, got 4"),
         ({"layers": [True]}, ValueError, "got True"),
         ({"layers": ["stack"]}, ValueError, "got 'stack'"),
+        ({"layers": 3}, TypeError, "layers must be a list of places, got 3"),
         ({"targets": [0.5] * 37}, TypeError, "targets must be integer class ids, got float64"),
         ({"targets": [0] * 36}, ValueError, r"targets must have the shape \(37,\), got \(36,\)"),
         ({"targets": [4] * 37}, ValueError, "targets must be from 0 to 3, got 4 to 4"),
@@ -346,7 +417,7 @@ def test_layer_that_is_used_twice():
     x = keras.Input((6,))
     layer = Highway(keras.layers.Dense(6), name="same")
     model = keras.Model(x, keras.layers.Dense(CLASSES)(layer(layer(x))))
-    with pytest.raises(ValueError, match="uses the Highway layer 'same' twice"):
+    with pytest.raises(ValueError, match="uses the layer 'same' twice"):
         lesion(model, *examples_of(model))
 
 
@@ -355,6 +426,11 @@ def test_model_without_logits_of_classes():
     model = keras.Model(x, Highway(keras.layers.Dense(6))(x))
     with pytest.raises(ValueError, match=r"logits of classes, \(batch, classes\), got"):
         lesion(model, np.zeros((2, 3, 6)), [0, 1])
+
+
+def test_traces_of_no_model():
+    with pytest.raises(TypeError, match="model must be a Keras model, got None"):
+        traces(None, np.zeros((1, 4, 2)))
 
 
 @pytest.mark.parametrize("cell", [PeepholeLSTMCell(3), None])
@@ -379,8 +455,17 @@ def test_pruned_of_bad_input(make, layers, message):
         pruned(make(), layers)
 
 
-def test_targets_by_class_of_another_number():
+@pytest.mark.parametrize(
+    ("targets", "error", "message"),
+    [
+        ([0, 1, 2], ValueError, r"targets must have the shape \(37,\), got \(3,\)"),
+        ([-1] * 37, ValueError, "targets must be from 0 to 3, got -1 to -1"),
+        ([4] * 37, ValueError, "targets must be from 0 to 3, got 4 to 4"),
+        ([0.5] * 37, TypeError, "targets must be integer class ids, got float64"),
+    ],
+)
+def test_by_class_of_bad_targets(targets, error, message):
     model = stack_model()
     inputs, _ = examples_of(model)
-    with pytest.raises(ValueError, match=r"shape \(37,\), got \(3,\)"):
-        gates(model, inputs).by_class([0, 1, 2])
+    with pytest.raises(error, match=message):
+        gates(model, inputs).by_class(targets, CLASSES)

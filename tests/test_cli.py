@@ -312,6 +312,16 @@ def test_what_cannot_be_looked_into(run, need_data, arguments, told):
     assert_error(run(*arguments), told)
 
 
+@pytest.mark.parametrize("command", ["lesion", "gates"])
+@pytest.mark.parametrize("task", ["sequence-to-sequence", "language-modelling"])
+def test_model_that_classifies_nothing_has_no_gate_either(run, folders, command, task):
+    assert_error(run(command, folders(task)), "has no Highway layer")
+
+
+def test_text_of_nothing_has_no_traces(run, folders):
+    assert_error(run("traces", folders("text-classification"), " "), "got ' '")
+
+
 def test_model_without_a_card_names_no_data(run, tmp_path):
     zoo.save(random_model("highway_classifier", depth=2, units=4), tmp_path / "own")
     assert_error(run("lesion", tmp_path / "own"), "has no card that names its data")

@@ -110,6 +110,7 @@ def test_it_learns():
     [
         ({"input_shape": (7, 28)}, r"input_shape must be 8 x 8 or larger .* got \(7, 28\)"),
         ({"stages": []}, r"stages must hold .* got \[\]"),
+        ({"stages": [4, 2]}, r"stages must hold \(filters, layers\) .* got \[4, 2\]"),
         ({"stages": [[4]]}, r"stages must hold \(filters, layers\) .* got \[\[4\]\]"),
         ({"stages": [[0, 2]]}, "filters must be .*, got 0"),
         ({"stages": [[4, -1]]}, "layers must be .*, got -1"),

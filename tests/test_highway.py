@@ -431,6 +431,17 @@ def test_training_reaches_the_transform():
             r"transform .*'short' maps \(None, 6, 4\) to \(None, 4, 4\)",
         ),
         (
+            lambda: Highway(layers.Conv1D(UNITS, 3, strides=2, padding="same", name="half")),
+            (None, UNITS),
+            r"transform .*'half' maps \(None, 64, 4\) to \(None, 32, 4\)",
+        ),
+        (
+            # As many places as every second of an even number, but not of an odd one.
+            lambda: Highway(layers.Conv1D(UNITS, 2, strides=2, name="pairs"), shortcut="pad"),
+            (None, UNITS),
+            "shortcut='pad' cannot bring an input of shape",
+        ),
+        (
             lambda: Highway(layers.LSTM(UNITS, name="last")),
             (6, UNITS),
             r"transform .*'last' maps \(None, 6, 4\) to \(None, 4\)",
@@ -569,6 +580,18 @@ def test_shortcut_brings_x_to_the_size_of_its_transform(gate, shortcut, make, sh
 def test_shortcut_that_cannot_reach_the_size(shortcut, make, shape):
     with pytest.raises(ValueError, match=f"shortcut='{shortcut}' cannot bring an input of shape"):
         Highway(make(), shortcut=shortcut)(random_input(shape))
+
+
+@pytest.mark.parametrize("places", [1, 6, 7])
+def test_shortcut_over_an_unknown_number_of_places(places):
+    layer = Highway(layers.Conv1D(6, 3, 2, padding="same"), shortcut="pad")
+    model = keras.Model(x := keras.Input((None, 4)), layer(x))
+    randomize(layer)
+    inputs = random_input((places, 4))
+    known = Highway(layers.Conv1D(6, 3, 2, padding="same"), shortcut="pad")
+    known(inputs)
+    known.set_weights(layer.get_weights())
+    np.testing.assert_allclose(value(model(inputs)), value(known(inputs)), atol=1e-6)
 
 
 def test_unknown_shortcut():

@@ -143,3 +143,5 @@ def test_traces_shows_units_by_their_mean():
     for pieces in ([], ["a"] * 5):
         with pytest.raises(ValueError, match=f"from 1 to 4 steps, got {len(pieces)}"):
             zoo.plots.traces(found, pieces)
+    with pytest.raises(ValueError, match="gates of a layer at least"):
+        zoo.plots.traces({}, ["a"])

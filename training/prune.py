@@ -21,6 +21,7 @@ from training.recipes import recipe
 from zoo import registry
 from zoo.analysis import idle_layers, pruned
 from zoo.analysis.examples import examples_of
+from zoo.analysis.gated import names_of
 from zoo.loading import hardware, origin
 from zoo.verification import evaluate
 
@@ -55,6 +56,7 @@ def prune(name: str, *, layers: int, epochs: int, output: Path) -> Path:
 
     Raises:
         FileExistsError: if it is there already.
+        ValueError: if the network has not more layers than are to be left out.
     """
     folder = output / "checkpoint"
     if folder.exists():
@@ -63,6 +65,8 @@ def prune(name: str, *, layers: int, epochs: int, output: Path) -> Path:
     start = time.monotonic()
     card, chosen = zoo.info(name), recipe(name)
     model = zoo.load(name)
+    if layers >= (whole := len(names_of(model))):
+        raise ValueError(f"layers must be fewer than the {whole} of {name}, got {layers}")
     held_out = examples_of(model, chosen.validation)
     idle = idle_layers(model, *held_out, tolerance=1.0, most=layers, progress=True)
     smaller = pruned(model, idle)

@@ -417,8 +417,11 @@ def lesion(
     with plain_errors():
         fetch_first(name, trust)
         from zoo.analysis.examples import examples_of
+        from zoo.analysis.gated import names_of
 
         model = zoo.load(name, trust=trust)
+        # Before its data are fetched.
+        names_of(model)
         found = zoo.analysis.lesion(model, *examples_of(model, split), progress=not as_json)
         if plot:
             zoo.plots.lesion(found, labels=[split]).savefig(plot)
@@ -450,8 +453,8 @@ def gates(
 ) -> None:
     """Show how far Highway gates are open.
 
-    Shown are the mean bias of each layer's gate and the mean of T, and how many transforms an
-    example goes through.
+    Shown are the mean bias of each layer's gate, the mean of T, and the effective depth, which is
+    the sum of these means.
 
     \b
     zoo gates highway_mnist_50 --plot gates.png
@@ -461,8 +464,10 @@ def gates(
     with plain_errors():
         fetch_first(name, trust)
         from zoo.analysis.examples import examples_of
+        from zoo.analysis.gated import names_of
 
         model = zoo.load(name, trust=trust)
+        names_of(model)
         inputs, targets = examples_of(model, split)
         found = zoo.analysis.gates(model, inputs, progress=not as_json)
         if plot:
@@ -480,7 +485,7 @@ def gates(
         return
     columns = {"layer": "left", "bias": "right", "mean T": "right"}
     terminal.show_rows(columns, [(layer, f"{a:.3f}", f"{b:.3f}") for layer, a, b in rows])
-    typer.echo(f"an example goes through {depth:.1f} transforms of {len(rows)} layers")
+    typer.echo(f"effective depth, the sum of all T: {depth:.1f} of {len(rows)} layers")
 
 
 @app.command()
@@ -509,12 +514,16 @@ def traces(
             raise ValueError(f"traces are of models that read text, and {name} reads pictures")
         inputs = zoo.preprocessor(model).encode([text])
         pieces = pieces_of(model, text, inputs)
+        if not pieces:
+            raise ValueError(f"text must hold something that {name} reads, got {text!r}")
         found = {
             layer: of_layer
             for layer, of_layer in zoo.analysis.traces(model, inputs).items()
             # A decoder has read nothing yet but the boundary.
             if len(pieces) == next(iter(of_layer.values())).shape[1]
         }
+        if not found:
+            raise ValueError(f"{name} has no layer of LSTM or GRU cells that walks along the text")
         if plot:
             zoo.plots.traces(found, pieces).savefig(plot)
     means = {

@@ -66,7 +66,7 @@ def attention(answer: Mapping[str, Any]) -> "Figure":
 def lesion(*found: "Lesion", labels: Sequence[str] = ("",)) -> "Figure":
     """Returns a picture of what a network scores without each of its Highway layers.
 
-    It is figure 4 of Srivastava, Greff and Schmidhuber (arXiv:1505.00387): the loss, on a
+    It is figure 4 of Srivastava, Greff and Schmidhuber (arXiv:1507.06228): the loss, on a
     logarithmic scale, and the accuracy, by the layer that is removed. A dashed line is the network
     as it is.
 
@@ -104,8 +104,8 @@ def gates(found: "Gates", example: int = 0) -> "Figure":
     """Returns a picture of the gates of a network's Highway layers.
 
     Above, the bias of each unit's gate, the mean of T over all examples, and T for one of them:
-    figures 2 and 3 of Srivastava, Greff and Schmidhuber (arXiv:1507.06228). Below, the means over
-    the units of each layer.
+    figure 2 of Srivastava, Greff and Schmidhuber (arXiv:1507.06228). Below, the means over the
+    units of each layer.
 
     Args:
         found: of `zoo.analysis.gates`.
@@ -140,13 +140,16 @@ def gates(found: "Gates", example: int = 0) -> "Figure":
 def gates_by_class(found: "Gates", targets: Any, labels: Sequence[str]) -> "Figure":
     """Returns a picture of the mean T of each class, less that of all examples.
 
+    It is figure 3 of Srivastava, Greff and Schmidhuber (arXiv:1507.06228).
+
     Args:
         found: of `zoo.analysis.gates`.
         targets: integer class ids `(count,)`.
         labels: the names of the classes.
 
     Raises:
-        ValueError: if there are not as many targets as examples.
+        TypeError: if the targets are no integers.
+        ValueError: if there are not as many targets as examples, or one is not that of a class.
         RuntimeError: if matplotlib is not installed.
     """
     by_class = found.by_class(targets, len(labels))
@@ -187,9 +190,11 @@ def traces(
         example: which one of the examples.
 
     Raises:
-        ValueError: if there are no pieces, or more than steps.
+        ValueError: if there are no layers or no pieces, or more pieces than steps.
         RuntimeError: if matplotlib is not installed.
     """
+    if not found:
+        raise ValueError("found must have the gates of a layer at least, got none")
     steps = next(iter(next(iter(found.values())).values())).shape[1]
     if not 0 < len(pieces) <= steps:
         raise ValueError(f"pieces must name from 1 to {steps} steps, got {len(pieces)}")

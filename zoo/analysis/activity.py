@@ -22,8 +22,8 @@ class Gates:
 
     `layers` are the names of the layers, first to last. `bias` and `activity` have an array for
     each: the biases of its gate, float32 `(units,)`, those of a carry gate with the other sign, as
-    T = 1 - z has them; and T of each example, the mean over time or space, float32
-    `(count, units)`.
+    T = 1 - z has them, or a NaN where a gate of one's own has no `bias`; and T of each example, the
+    mean over time or space, float32 `(count, units)`.
     """
 
     layers: list[str]
@@ -42,12 +42,13 @@ class Gates:
 
     @property
     def effective_depth(self) -> np.ndarray:
-        """The number of transforms that each example goes through, `(count,)`.
+        """The sum of the layers' mean T for each example, `(count,)`.
 
-        It is the sum of the layers' mean T: written out, a Highway network is a sum over paths that
-        pass each layer by its transform with weight T and by its carry with 1 - T, as Veit, Wilber
-        and Belongie write out a residual network (arXiv:1605.06431), and the sum is the mean length
-        of a path.
+        It measures how deep the network is for an example. Written out, a Highway network is a sum
+        over paths that pass each layer by its transform with weight T and by its carry with 1 - T,
+        as Veit, Wilber and Belongie write out a residual network (arXiv:1605.06431). Where all
+        units of a layer have the same T this is the mean length of a path; where they differ it is
+        not, for the units are then mixed with unequal weights.
         """
         return np.sum([t.mean(axis=1) for t in self.activity], axis=0)
 
@@ -60,12 +61,10 @@ class Gates:
                 is NaN.
 
         Raises:
-            ValueError: if there are not as many targets as examples.
+            TypeError: if the targets are no integers.
+            ValueError: if there are not as many targets as examples, or one is not that of a class.
         """
-        targets = np.asarray(targets)
-        count = len(self.activity[0])
-        if targets.shape != (count,):
-            raise ValueError(f"targets must have the shape {(count,)}, got {targets.shape}")
+        targets = gated.class_ids(targets, len(self.activity[0]), classes)
         members = np.eye(classes or targets.max() + 1)[targets].T
         sizes = members.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore"):
@@ -75,8 +74,8 @@ class Gates:
 def gates(model: keras.Model, inputs: Any, *, progress: bool = False) -> Gates:
     """Returns how far each gate of a model's Highway layers is open for each of the inputs.
 
-    Source: figures 2 and 3 of Srivastava, Greff and Schmidhuber, *Training Very Deep Networks*,
-    arXiv:1507.06228.
+    Source: figure 2 of Srivastava, Greff and Schmidhuber, *Training Very Deep Networks*,
+    arXiv:1507.06228; `Gates.by_class` is for their figure 3.
 
     Args:
         model: a functional or sequential model with Highway layers.
@@ -90,18 +89,23 @@ def gates(model: keras.Model, inputs: Any, *, progress: bool = False) -> Gates:
     names = gated.names_of(model)
     gated.count_of(inputs)
     gated_layers = gated.gated_layers(model)
-    found: list[Any] = []
+    found: dict[Any, list[Any]] = {}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer not in gated_layers:
             return layer(*args, **kwargs)
-        output, *activity = _Activity(layer)(*args, **kwargs)
-        found.extend(activity)
+        output, *found[layer] = _Activity(layer)(*args, **kwargs)
         return output
 
     inner = gated.through(model, call)
-    activity_of = compiled(keras.Model(inner.input, found))
-    found_of = [activity_of(some) for _, some in gated.batches(inputs, BATCH, "gates", progress)]
+    # Layers of parallel branches are called in another order than a model has them.
+    in_order = [activity for layer in gated_layers for activity in found[layer]]
+    activity_of = compiled(keras.Model(inner.input, in_order))
+    found_of = [
+        # That of a single layer comes without a list.
+        keras.tree.flatten(activity_of(some))
+        for _, some in gated.batches(inputs, BATCH, "gates", progress)
+    ]
     activity = [np.concatenate(parts).astype(np.float32) for parts in zip(*found_of, strict=True)]
     bias = [bias for layer in gated_layers for bias in _biases(layer)]
     return Gates(names, bias, activity)
@@ -113,7 +117,8 @@ def _biases(layer: Any) -> list[np.ndarray]:
     if isinstance(layer, HighwayStack):
         return list(sign * ops.convert_to_numpy(layer.gate_bias))
     bias = getattr(layer.gate_logits, "bias", None)
-    return [sign * ops.convert_to_numpy(bias) if bias is not None else np.zeros(1, np.float32)]
+    # That of a gate which is several layers, or has none, is not a number for each unit.
+    return [sign * ops.convert_to_numpy(bias) if bias is not None else np.full(1, np.nan)]
 
 
 class _Activity(keras.layers.Layer):

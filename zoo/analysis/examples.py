@@ -11,6 +11,8 @@ from zoo.preprocessing.sentence import tokens_of
 def examples_of(model: keras.Model, split: str) -> tuple[Any, Any]:
     """Returns a part of a checkpoint's data as its model takes it: inputs, and class ids.
 
+    Where an example has no class of its own there are inputs alone, and None.
+
     Raises:
         ValueError: if the model was not made from data that are known.
     """
@@ -18,8 +20,11 @@ def examples_of(model: keras.Model, split: str) -> tuple[Any, Any]:
     if found is None or "dataset" not in found.card:
         raise ValueError(f"{model.name!r} has no card that names its data")
     inputs, targets = data.load(found.card["dataset"]["name"], split)
-    labels = targets["labels"] if isinstance(targets, dict) else targets
-    return loading.preprocessor(model).encode(inputs, labels)
+    encode = loading.preprocessor(model).encode
+    labels = targets.get("labels") if isinstance(targets, dict) else targets
+    if labels is None or isinstance(labels[0], list):
+        return encode(inputs), None
+    return encode(inputs, labels)
 
 
 def pieces_of(model: keras.Model, text: str, inputs: Any) -> list[str]:

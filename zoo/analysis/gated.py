@@ -11,9 +11,11 @@ from rich.progress import track
 from zoo.arguments import check_indices
 from zoo.layers import Highway, HighwayStack
 
+GATED = (Highway, HighwayStack)
 
-def gated_layers(model: keras.Model) -> list[Highway | HighwayStack]:
-    """Returns the Highway layers and stacks of a model, those of models inside of it too.
+
+def layers_of(model: keras.Model, kinds: tuple[type, ...]) -> list[Any]:
+    """Returns the layers of some kinds that a model has, those of models inside of it too.
 
     Raises:
         TypeError: if `model` is no Keras model.
@@ -22,11 +24,20 @@ def gated_layers(model: keras.Model) -> list[Highway | HighwayStack]:
         raise TypeError(f"model must be a Keras model, got {model!r}")
     found = []
     for layer in model.layers:
-        if isinstance(layer, Highway | HighwayStack):
+        if isinstance(layer, kinds):
             found.append(layer)
         elif isinstance(layer, keras.Model):
-            found += gated_layers(layer)
+            found += layers_of(layer, kinds)
     return found
+
+
+def gated_layers(model: keras.Model) -> list[Highway | HighwayStack]:
+    """Returns the Highway layers and stacks of a model, those of models inside of it too.
+
+    Raises:
+        TypeError: if `model` is no Keras model.
+    """
+    return layers_of(model, GATED)
 
 
 def depth_of(layer: Highway | HighwayStack) -> int:
@@ -63,13 +74,35 @@ def places_of(model: keras.Model) -> dict[Highway | HighwayStack, range]:
     return places
 
 
+def class_ids(targets: Any, count: int, classes: int | None = None) -> np.ndarray:
+    """Returns the ids of classes as an array `(count,)`.
+
+    Raises:
+        TypeError: if they are no integers.
+        ValueError: if there are more or fewer than `count`, or one is not from 0 to `classes` - 1.
+    """
+    ids = np.asarray(targets)
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise TypeError(f"targets must be integer class ids, got {ids.dtype}")
+    if ids.shape != (count,):
+        raise ValueError(f"targets must have the shape {(count,)}, got {ids.shape}")
+    least, largest = ids.min(), ids.max()
+    if least < 0 or (classes is not None and largest >= classes):
+        allowed = "0 or more" if classes is None else f"from 0 to {classes - 1}"
+        raise ValueError(f"targets must be {allowed}, got {least} to {largest}")
+    return ids
+
+
 def checked_places(layers: Sequence[int], depth: int) -> list[int]:
     """Returns the places of layers, each once and from 0 on.
 
     Raises:
+        TypeError: if `layers` is no sequence.
         ValueError: if one is not that of any of `depth` layers, counted from 0 or, where negative,
             from the last.
     """
+    if not isinstance(layers, list | tuple | range | np.ndarray):
+        raise TypeError(f"layers must be a list of places, got {layers!r}")
     # Arrays of places come from here too.
     layers = [one.item() if isinstance(one, np.generic) else one for one in layers]
     check_indices("layers", layers, depth)
@@ -92,29 +125,36 @@ def ends(model: keras.Model) -> tuple[Any, Any]:
         ) from error
 
 
-def through(model: keras.Model, call: Callable[..., Any], inputs: Any = None) -> keras.Model:
+def through(
+    model: keras.Model,
+    call: Callable[..., Any],
+    kinds: tuple[type, ...] = GATED,
+    inputs: Any = None,
+) -> keras.Model:
     """Returns a model of the same layers, each called by `call(layer, *args, **kwargs)`.
 
     Args:
         model: a functional or sequential model; the layers of models inside of it are called too,
-            where there are Highway layers among them.
+            where there are layers of these kinds among them.
         call: what returns a layer's symbolic outputs.
+        kinds: of layers.
         inputs: symbolic; new ones by default.
 
     Raises:
-        ValueError: if the model is neither functional nor sequential, or uses a Highway layer
-            twice.
+        ValueError: if the model is neither functional nor sequential, or uses a layer of these
+            kinds twice.
     """
     graph = keras.Model(*ends(model))
 
     seen = set()
 
     def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layer, Highway | HighwayStack) and layer in seen:
-            raise ValueError(f"model {model.name!r} uses the Highway layer {layer.name!r} twice")
+        wanted = isinstance(layer, kinds)
+        if wanted and layer in seen:
+            raise ValueError(f"model {model.name!r} uses the layer {layer.name!r} twice")
         seen.add(layer)
-        if isinstance(layer, keras.Model) and gated_layers(layer):
-            return through(layer, call, args[0]).output
+        if isinstance(layer, keras.Model) and layers_of(layer, kinds):
+            return through(layer, call, kinds, args[0]).output
         return call(layer, *args, **kwargs)
 
     return keras.models.clone_model(

@@ -47,7 +47,7 @@ def lesion(
     """Scores a model with each of its Highway layers removed in turn.
 
     A layer is removed by setting its transform gate T to 0, so that it hands its input on (figure 4
-    of Srivastava, Greff and Schmidhuber, arXiv:1505.00387). All are removed in one pass: what comes
+    of Srivastava, Greff and Schmidhuber, arXiv:1507.06228). All are removed in one pass: what comes
     before a layer is the same with and without it, and is computed once.
 
     Args:
@@ -62,7 +62,7 @@ def lesion(
     Raises:
         ValueError: if the model has no Highway layer, gives no logits of classes, a place is not
             that of a layer, or there are not as many targets as inputs.
-        TypeError: if `model` is no Keras model, or the targets are no integers.
+        TypeError: if `model` is no Keras model, `layers` no list, or the targets are no integers.
     """
     names = gated.names_of(model)
     removed = (
@@ -71,7 +71,12 @@ def lesion(
     count = gated.count_of(inputs)
     targets = _checked(targets, model, count)
     logits_of = compiled(_without_each(model, removed))
-    sizes = [np.prod([size or 1 for size in one.input.shape]) for one in gated.gated_layers(model)]
+    # Sequences are as long as the longest of the inputs.
+    longest = max(max(np.shape(one)[1:], default=1) for one in keras.tree.flatten(inputs))
+    sizes = [
+        np.prod([size or longest for size in one.input.shape[1:]])
+        for one in gated.gated_layers(model)
+    ]
     batch = max(1, int(AT_ONCE // max(sizes) // (len(removed) + 1)))
     losses, right = np.zeros((2, len(removed) + 1))
     for start, some in gated.batches(inputs, batch, "lesions", progress):
@@ -91,17 +96,7 @@ def _checked(targets: Any, model: keras.Model, count: int) -> np.ndarray:
     shapes = [tuple(output.shape) for output in keras.tree.flatten(gated.ends(model)[1])]
     if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] is None:
         raise ValueError(f"model must give logits of classes, (batch, classes), got {shapes}")
-    classes = shapes[0][1]
-    targets = np.asarray(targets)
-    if not np.issubdtype(targets.dtype, np.integer):
-        raise TypeError(f"targets must be integer class ids, got {targets.dtype}")
-    if targets.shape != (count,):
-        raise ValueError(f"targets must have the shape {(count,)}, got {targets.shape}")
-    if not 0 <= targets.min() <= targets.max() < classes:
-        raise ValueError(
-            f"targets must be from 0 to {classes - 1}, got {targets.min()} to {targets.max()}"
-        )
-    return targets
+    return gated.class_ids(targets, count, shapes[0][1])
 
 
 def _without_each(model: keras.Model, removed: list[int]) -> keras.Model:

@@ -22,7 +22,7 @@ def traces(model: keras.Model, inputs: Any) -> dict[str, dict[str, np.ndarray]]:
     Args:
         model: a functional or sequential model with `zoo.layers.Recurrent` or
             `zoo.layers.Bidirectional` layers over `zoo.cells.LSTMCell` or `zoo.cells.GRUCell`.
-        inputs: as `model.predict` takes them.
+        inputs: as `model.predict` takes them; all go through the model at once.
 
     Returns:
         For each layer by its name, with "/forward" and "/backward" after that of one that walks
@@ -32,9 +32,12 @@ def traces(model: keras.Model, inputs: Any) -> dict[str, dict[str, np.ndarray]]:
         sequence is masked they are NaN.
 
     Raises:
-        ValueError: if the model has no such layer, or there are no inputs.
+        ValueError: if the model has no such layer, uses one twice or has two of one name, or there
+            are no inputs.
         TypeError: if `model` is no Keras model.
     """
+    kinds = (Recurrent, Bidirectional, Highway)
+    gated.layers_of(model, kinds)
     gated.count_of(inputs)
     found: dict[str, Any] = {}
 
@@ -43,10 +46,12 @@ def traces(model: keras.Model, inputs: Any) -> dict[str, dict[str, np.ndarray]]:
         inner = layer.transform if isinstance(layer, Highway) else layer
         if isinstance(inner, Recurrent | Bidirectional) and any(map(_is_traced, inner.cells)):
             for name, values in _Trace(inner)(*args, **kwargs).items():
+                if f"{layer.name}{name}" in found:
+                    raise ValueError(f"model {model.name!r} has two layers named {layer.name!r}")
                 found[f"{layer.name}{name}"] = values
         return outputs
 
-    traced = gated.through(model, call)
+    traced = gated.through(model, call, kinds)
     if not found:
         raise ValueError(f"model {model.name!r} has no recurrent layer of LSTM or GRU cells")
     return compiled(keras.Model(traced.input, found))(inputs)

@@ -116,22 +116,26 @@ class Highway(keras.layers.Layer):
     def build(self, input_shape):
         if not self.transform.built:
             self.transform.build(input_shape)
-        shape = tuple(self.transform.compute_output_shape(input_shape))
+        # Where a length is not known, an odd one and an even one show what becomes of any.
+        inputs = [_with_places(input_shape, places) for places in (63, 64)]
+        shapes = [(x, tuple(self.transform.compute_output_shape(x))) for x in inputs]
+        given, wanted = shapes[-1]
         if self.gate_logits is None:
-            self.gate_logits = self._default_gate(shape[-1])
+            self.gate_logits = self._default_gate(wanted[-1])
         if not self.gate_logits.built:
             self.gate_logits.build(input_shape)
-        gate_shape = tuple(self.gate_logits.compute_output_shape(input_shape))
-        if shape[1:] != tuple(input_shape)[1:]:
-            self._build_shortcut(tuple(input_shape), shape)
-        if gate_shape[1:] != shape[1:]:
+        gate_shape = tuple(self.gate_logits.compute_output_shape(given))
+        if any(x[1:] != h[1:] for x, h in shapes):
+            self._build_shortcut(shapes)
+        if gate_shape[1:] != wanted[1:]:
             raise ValueError(
                 f"Highway needs a gate of the shape of its transform: {self.gate_logits.name!r} "
-                f"maps {tuple(input_shape)} to {gate_shape}, and the transform to {shape}"
+                f"maps {given} to {gate_shape}, and the transform to {wanted}"
             )
 
-    def _build_shortcut(self, given, wanted):
-        """Finds out how x of one shape becomes one of another."""
+    def _build_shortcut(self, shapes):
+        """Finds out how x becomes one of another shape, by pairs of both."""
+        given, wanted = shapes[-1]
         problem = (
             f"Highway with shortcut={self.shortcut!r} cannot bring an input of shape {given} to "
             f"{wanted}, the shape of {self.transform.name!r}"
@@ -143,11 +147,14 @@ class Highway(keras.layers.Layer):
             )
         if self.shortcut is None or len(given) != len(wanted):
             raise ValueError(problem)
-        self._every = [_step(a, b) for a, b in zip(given[1:-1], wanted[1:-1], strict=True)]
+        steps = {
+            tuple(_step(a, b) for a, b in zip(x[1:-1], h[1:-1], strict=True)) for x, h in shapes
+        }
         before, after = given[-1], wanted[-1]
         fits = {"project": True, "pad": before <= after, "subsample": before % after == 0}
-        if None in self._every or not fits[self.shortcut]:
+        if len(steps) > 1 or None in (every := steps.pop()) or not fits[self.shortcut]:
             raise ValueError(problem)
+        self._every = every
         self._channels = after
         if self.shortcut == "project":
             self.projection = self.add_weight(name="projection", shape=(before, after))
@@ -209,11 +216,17 @@ class Highway(keras.layers.Layer):
         return cls(**config)
 
 
+def _with_places(shape, places):
+    """Returns a shape that has so many places wherever their number is not known."""
+    batch, *between, channels = shape
+    return (batch, *(places if known is None else known for known in between), channels)
+
+
 def _step(places, wanted):
     """Returns k where every k-th of so many places are as many as wanted, or None."""
     if places == wanted:
         return 1
-    if not places or not wanted:
+    if not wanted:
         return None
     step = -(-places // wanted)
     return step if -(-places // step) == wanted else None

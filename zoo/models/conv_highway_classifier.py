@@ -47,7 +47,7 @@ def conv_highway_classifier(
         ValueError: if a size is no positive integer, there is no stage, a rate is not at least 0
             and less than 1, or a picture is too small to be pooled so often.
     """
-    if not stages or any(len(stage) != 2 for stage in stages):
+    if not stages or any(not isinstance(s, list | tuple) or len(s) != 2 for s in stages):
         raise ValueError(f"stages must hold (filters, layers) of one or more, got {stages!r}")
     stages = [(positive_integer("filters", f), positive_integer("layers", n)) for f, n in stages]
     pools = len(stages) - (average_filters is not None)
