@@ -12,9 +12,10 @@ ifdef ZOO_DATA_DIR
 export ZOO_DATA_DIR := $(abspath $(ZOO_DATA_DIR))
 endif
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-# Processes of tests side by side; each takes up to 3 GB of memory. A file's tests stay together.
+# Processes of tests side by side; each takes up to 4 GB of memory. A file's tests stay together, and
+# files in the order of tests/conftest.py.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test check lint verify-all backends wheel clean
 

@@ -10,6 +10,27 @@ from pathlib import Path
 import pytest
 from helpers import FULL_CARD, random_model
 
+# The files that take longest, begun first: of two workers none is then left alone at the end.
+LONGEST = (
+    "test_backends.py",
+    "test_many_workers.py",
+    "test_published.py",
+    "test_endurance.py",
+    "test_data.py",
+    "test_corpus.py",
+    "test_readme.py",
+    "test_faults.py",
+    "test_grid_comparison.py",
+    "test_training_sentences.py",
+    "test_wheel.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Brings the tests of the longest files to the front."""
+    rank = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory):
