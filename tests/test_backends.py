@@ -48,7 +48,13 @@ def probed(request, folder, checkpoint):
             pytest.fail(reason)
         pytest.skip(reason)
     done = run_python(
-        PROBE, folder, checkpoint[0], KERAS_BACKEND=backend, PYTHONPATH=Path(__file__).parent
+        PROBE,
+        folder,
+        checkpoint[0],
+        KERAS_BACKEND=backend,
+        PYTHONPATH=Path(__file__).parent,
+        # Each of many small functions runs once: making it fast would take most of the time.
+        XLA_FLAGS="--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     )
     assert done.returncode == 0, done.stderr
     return lambda name: dict(np.load(folder / f"{backend}-{name}.npz"))
