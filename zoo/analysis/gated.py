@@ -14,14 +14,18 @@ from zoo.layers import Highway, HighwayStack
 GATED = (Highway, HighwayStack)
 
 
+def _check_model(model: Any) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {model!r}")
+
+
 def layers_of(model: keras.Model, kinds: tuple[type, ...]) -> list[Any]:
     """Returns the layers of some kinds that a model has, those of models inside of it too.
 
     Raises:
         TypeError: if `model` is no Keras model.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model, got {model!r}")
+    _check_model(model)
     found = []
     for layer in model.layers:
         if isinstance(layer, kinds):
@@ -113,8 +117,10 @@ def ends(model: keras.Model) -> tuple[Any, Any]:
     """Returns a model's symbolic inputs and outputs.
 
     Raises:
+        TypeError: if `model` is no Keras model.
         ValueError: if it is neither functional nor sequential, or not built.
     """
+    _check_model(model)
     try:
         if isinstance(model, keras.Sequential):
             return model.inputs[0], model.outputs[0]

@@ -36,8 +36,6 @@ def traces(model: keras.Model, inputs: Any) -> dict[str, dict[str, np.ndarray]]:
             are no inputs.
         TypeError: if `model` is no Keras model.
     """
-    kinds = (Recurrent, Bidirectional, Highway)
-    gated.layers_of(model, kinds)
     gated.count_of(inputs)
     found: dict[str, Any] = {}
 
@@ -51,7 +49,7 @@ def traces(model: keras.Model, inputs: Any) -> dict[str, dict[str, np.ndarray]]:
                 found[f"{layer.name}{name}"] = values
         return outputs
 
-    traced = gated.through(model, call, kinds)
+    traced = gated.through(model, call, (Recurrent, Bidirectional, Highway))
     if not found:
         raise ValueError(f"model {model.name!r} has no recurrent layer of LSTM or GRU cells")
     return compiled(keras.Model(traced.input, found))(inputs)
