@@ -1,6 +1,7 @@
 """Workers of Ray train what one process trains, though one of them dies on the way."""
 
 import csv
+import logging
 import os
 import random
 import signal
@@ -60,8 +61,12 @@ def test_two_workers_of_which_one_is_killed(need_data, tmp_path):
     two, one = tmp_path / "two", tmp_path / "one"
     killer = Thread(target=kill_one, args=(two,), daemon=True)
     killer.start()
+    root = logging.getLogger()
+    logged = root.level, root.handlers[:]
     folder = train(Training("mlp_mnist", SMALL, 0, two, every=0), partial(run, workers=2))
     assert not killer.is_alive()
+    # Ray quietens its own processes, not the caller's.
+    assert (root.level, root.handlers) == logged
     done = run_python(ALONE, one, KERAS_BACKEND="jax")
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(losses(two), losses(one), atol=1e-4)
