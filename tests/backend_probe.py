@@ -135,7 +135,7 @@ def search_outputs():
     )
     states = [keras.ops.convert_to_tensor(rng.normal(size=(3, 4)), "float32")]
 
-    def step(symbols, states):
+    def step(symbols, states, memory=()):
         h = keras.ops.take(embeddings, symbols, axis=0) + keras.ops.matmul(states[0], kernel)
         h = keras.ops.tanh(h)
         return keras.ops.matmul(h, 2 * readout), [h]

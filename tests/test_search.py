@@ -23,7 +23,7 @@ READOUT = _rng.normal(size=(UNITS, SYMBOLS)) * 1.5
 STATES = _rng.normal(size=(ROWS, UNITS))
 
 
-def step(symbols, states):
+def step(symbols, states, memory=()):
     """A step of a recurrent network of random weights."""
     (h,) = states
     embeddings, kernel, readout = (
@@ -36,7 +36,7 @@ def step(symbols, states):
 def always(logits):
     """A network without a state, whose logits are always the same."""
     logits = ops.convert_to_tensor(logits, "float32")
-    return lambda symbols, states: (ops.zeros((*ops.shape(symbols), 1)) + logits, states)
+    return lambda symbols, states, memory=(): (ops.zeros((*ops.shape(symbols), 1)) + logits, states)
 
 
 def numpy_step(last, h):
@@ -213,7 +213,7 @@ def test_padding_and_the_unknown_symbol_are_never_written(logits):
 def counted(step):
     calls = []
 
-    def counting(symbols, states):
+    def counting(symbols, states, memory=()):
         calls.append(1)
         return step(symbols, states)
 
@@ -231,6 +231,26 @@ def test_decoding_stops_when_all_have_ended():
     assert len(calls) == 2
     assert not symbols.any()
     np.testing.assert_allclose(log_probs, 0, atol=1e-5)
+
+
+def test_a_row_that_has_ended_takes_no_further_step():
+    """Of each row the number that its memory holds is written, as often as the number says."""
+    seen = []
+
+    def repeat(symbols, states, memory):
+        seen.append(np.array(memory["number"]).tolist())
+        goes_on = states[0][..., 0] < ops.cast(memory["number"], "float32")
+        likeliest = ops.where(goes_on, memory["number"] + BOUNDARY, BOUNDARY)
+        return 100 * ops.one_hot(likeliest, SYMBOLS), [states[0] + 1]
+
+    numbers = np.array([[2], [3], [1]], np.int32)
+    nothing = [ops.zeros((3, 1), "float32")]
+    symbols, *_ = beam_search(
+        repeat, nothing, {"number": numbers, "mask": None}, batch_size=3, beam=1, max_length=9
+    )
+    expected = [padded([BOUNDARY + n] * n, 9) for n in (2, 3, 1)]
+    np.testing.assert_array_equal(symbols[:, 0], expected)
+    assert seen == [[[2], [3], [1]]] * 2 + [[[2], [3]], [[3]]]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +365,7 @@ def test_what_is_drawn_goes_on_from_the_symbol_before():
 
 
 def test_low_precision_of_a_network_is_not_that_of_the_sums():
-    def half(symbols, states):
+    def half(symbols, states, memory=()):
         logits, _ = step(symbols, [ops.cast(states[0], "float32")])
         return ops.cast(logits, "float16"), states
 

@@ -14,17 +14,22 @@ from zoo.layers.words import BOUNDARY, PADDING, UNKNOWN
 NEVER = -1e9
 
 
-def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.0):
+def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length_penalty=1.0):
     """Returns the likeliest sequences, by a search that follows `beam` of them at once.
 
     Sequences are ranked by their score, log p / length ** length_penalty, in which the boundary
-    that ends a sequence counts. One that has ended stays while it is among the best, and the search
-    stops when all have. One that has `max_length` symbols by then is kept as it is.
+    that ends a sequence counts. One that has ended stays while it is among the best; a row whose
+    sequences have all ended takes part in no further step, but on JAX, whose shapes are fixed; and
+    the search stops when all rows have. A sequence that has `max_length` symbols by then is kept as
+    it is.
 
     Args:
-        step: `(symbols, states) -> (logits, states)`, of the symbols chosen last, int32
-            `(batch, beam)`, and states `(batch, beam, size)`; logits are `(batch, beam, symbols)`.
+        step: `(symbols, states, memory) -> (logits, states)`, of the symbols chosen last, int32
+            `(rows, beam)`, and states `(rows, beam, size)`, for some rows of the batch; logits are
+            `(rows, beam, symbols)`.
         states: before the first step, `(batch, size)` each.
+        memory: what a step reads besides, tensors `(batch, ...)` in any structure; it is given
+            those of its rows.
         batch_size: number of rows, an integer or a tensor.
         beam: number of sequences followed in each.
         max_length: of a sequence in symbols; on TensorFlow it may be a tensor.
@@ -43,22 +48,23 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
     if not abs(length_penalty) < float("inf"):
         raise ValueError(f"length_penalty must be a finite number, got {length_penalty!r}")
 
-    def beams(x, *sizes):
-        return ops.reshape(x, (batch_size, beam, *sizes))
-
-    first = beam * ops.expand_dims(ops.arange(batch_size), 1)
-
-    def gone_on(x, parents, size):
-        """Returns what belongs to the sequences that are gone on with."""
-        # Whole rows are copied: `take_along_axis` would look up every number.
-        return beams(ops.take(ops.reshape(x, (-1, size)), first + parents, axis=0), size)
-
-    def unfinished(t, last, ended, symbols, log_probs, *_):
+    def unfinished(ended, log_probs):
         goes_on = ops.logical_and(ops.logical_not(ended), log_probs > NEVER / 2)
-        return ops.logical_and(t < max_length, ops.any(goes_on))
+        return ops.any(goes_on, axis=1)
 
-    def advance(t, last, ended, symbols, log_probs, scores, lengths, *states):
-        logits, states = step(last, list(states))
+    def advance(t, memory, last, ended, symbols, log_probs, scores, lengths, *states):
+        rows = ops.shape(last)[0]
+        first = beam * ops.expand_dims(ops.arange(rows), 1)
+
+        def beams(x, *sizes):
+            return ops.reshape(x, (rows, beam, *sizes))
+
+        def gone_on(x, parents, size):
+            """Returns what belongs to the sequences that are gone on with."""
+            # Whole rows are copied: `take_along_axis` would look up every number.
+            return beams(ops.take(ops.reshape(x, (-1, size)), first + parents, axis=0), size)
+
+        logits, states = step(last, list(states), memory)
         count = logits.shape[-1]
         costs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         # What has ended goes on with padding, which costs nothing.
@@ -72,16 +78,15 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
         totals = log_probs[..., None] + costs
         ranks = totals / ops.cast(lengths, "float32")[..., None] ** length_penalty
         ranks = ops.where(totals > NEVER / 2, ranks, NEVER)
-        scores, best = ops.top_k(ops.reshape(ranks, (batch_size, beam * count)), beam)
+        scores, best = ops.top_k(ops.reshape(ranks, (rows, beam * count)), beam)
         best = beams(ops.cast(best, "int32"))
         parents, last = best // count, best % count
-        totals = ops.reshape(totals, (batch_size, beam * count))
+        totals = ops.reshape(totals, (rows, beam * count))
         ended = ops.logical_or(last == PADDING, last == BOUNDARY)
         last = ops.where(ended, PADDING, last)
         symbols = gone_on(symbols, parents, max_length)
         symbols = ops.where(ops.arange(max_length) == t, last[..., None], symbols)
         return (
-            t + 1,
             last,
             ended,
             beams(symbols, max_length),
@@ -91,13 +96,32 @@ def beam_search(step, states, *, batch_size, beam, max_length, length_penalty=1.
             *(gone_on(state, parents, state.shape[-1]) for state in states),
         )
 
+    def advance_unfinished(t, last, ended, symbols, log_probs, *others):
+        variables = (last, ended, symbols, log_probs, *others)
+        if keras.backend.backend() == "jax":
+            return (t + 1, *advance(t, memory, *variables))
+        rows = ops.nonzero(unfinished(ended, log_probs))[0]
+
+        def some(x):
+            return None if x is None else ops.take(x, rows, axis=0)
+
+        after = advance(t, keras.tree.map_structure(some, memory), *map(some, variables))
+        places = ops.expand_dims(rows, 1)
+        pairs = zip(variables, after, strict=True)
+        return (t + 1, *(ops.scatter_update(x, places, part) for x, part in pairs))
+
+    def beams(x, *sizes):
+        return ops.reshape(x, (batch_size, beam, *sizes))
+
     # The beam begins with one sequence, and with others that are worse than any.
     others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1), "float32")
     nothing = ops.zeros((batch_size, beam), "int32")
     log_probs = beams(ops.zeros((batch_size, beam), "float32") + others)
     _, _, _, symbols, log_probs, scores, *_ = ops.while_loop(
-        unfinished,
-        advance,
+        lambda t, last, ended, symbols, log_probs, *_: ops.logical_and(
+            t < max_length, ops.any(unfinished(ended, log_probs))
+        ),
+        advance_unfinished,
         (
             ops.convert_to_tensor(0),
             beams(nothing + BOUNDARY),

@@ -53,13 +53,14 @@ class BeamSearch(keras.layers.Layer):
         mask = None if source is None else ops.not_equal(source, PADDING)
         read = None if memory is None else self.decoder.read(memory, mask)
 
-        def step(symbols, states):
+        def step(symbols, states, read):
             x, states = self.decoder.step(symbols, states, read)
             return self.decoder.logits(x), states
 
         symbols, log_probs, scores = beam_search(
             step,
             states,
+            read,
             batch_size=ops.shape(states[0] if memory is None else memory)[0],
             beam=self.beam,
             max_length=self.max_length or 2 * ops.shape(source)[1] + 10,
