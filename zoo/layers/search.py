@@ -48,16 +48,15 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
     if not abs(length_penalty) < float("inf"):
         raise ValueError(f"length_penalty must be a finite number, got {length_penalty!r}")
 
+    def beams(x, *sizes):
+        return ops.reshape(x, (-1, beam, *sizes))
+
     def unfinished(ended, log_probs):
         goes_on = ops.logical_and(ops.logical_not(ended), log_probs > NEVER / 2)
         return ops.any(goes_on, axis=1)
 
     def advance(t, memory, last, ended, symbols, log_probs, scores, lengths, *states):
-        rows = ops.shape(last)[0]
-        first = beam * ops.expand_dims(ops.arange(rows), 1)
-
-        def beams(x, *sizes):
-            return ops.reshape(x, (rows, beam, *sizes))
+        first = beam * ops.expand_dims(ops.arange(ops.shape(last)[0]), 1)
 
         def gone_on(x, parents, size):
             """Returns what belongs to the sequences that are gone on with."""
@@ -78,10 +77,10 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
         totals = log_probs[..., None] + costs
         ranks = totals / ops.cast(lengths, "float32")[..., None] ** length_penalty
         ranks = ops.where(totals > NEVER / 2, ranks, NEVER)
-        scores, best = ops.top_k(ops.reshape(ranks, (rows, beam * count)), beam)
+        scores, best = ops.top_k(ops.reshape(ranks, (-1, beam * count)), beam)
         best = beams(ops.cast(best, "int32"))
         parents, last = best // count, best % count
-        totals = ops.reshape(totals, (rows, beam * count))
+        totals = ops.reshape(totals, (-1, beam * count))
         ended = ops.logical_or(last == PADDING, last == BOUNDARY)
         last = ops.where(ended, PADDING, last)
         symbols = gone_on(symbols, parents, max_length)
@@ -109,9 +108,6 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
         places = ops.expand_dims(rows, 1)
         pairs = zip(variables, after, strict=True)
         return (t + 1, *(ops.scatter_update(x, places, part) for x, part in pairs))
-
-    def beams(x, *sizes):
-        return ops.reshape(x, (batch_size, beam, *sizes))
 
     # The beam begins with one sequence, and with others that are worse than any.
     others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1), "float32")
