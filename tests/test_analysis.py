@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import zoo
-from zoo.analysis import gates, idle_layers, lesion, pruned, traces
+from zoo.analysis import gated, gates, idle_layers, lesion, pruned, traces
 from zoo.cells import GRUCell, LSTMCell, PeepholeLSTMCell
 from zoo.layers import Bidirectional, Highway, HighwayStack, Recurrent
 
@@ -153,6 +153,22 @@ def test_lesion_of_chosen_layers():
     assert some.layers == ["stack[3]", "stack[1]"]
     np.testing.assert_allclose(some.loss, every.loss[[3, 1]], rtol=1e-6)
     np.testing.assert_array_equal(some.accuracy, every.accuracy[[3, 1]])
+
+
+def test_lesions_of_long_sentences_are_of_fewer_at_once(monkeypatch):
+    model = sentence_model()
+    inputs, targets = examples_of(model)
+    sizes, batches = [], gated.batches
+
+    def noted(inputs, size, *rest):
+        sizes.append(size)
+        return batches(inputs, size, *rest)
+
+    monkeypatch.setattr(gated, "batches", noted)
+    monkeypatch.setattr("zoo.analysis.lesions.AT_ONCE", 7 * 8 * 3 * 5)
+    lesion(model, inputs, targets)
+    # Words by units, three times over: whole, and without each of the two layers.
+    assert sizes == [5]
 
 
 def test_lesion_leaves_the_model_alone():

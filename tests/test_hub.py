@@ -102,6 +102,11 @@ def test_unknown_name_or_revision(known, name, revision, message):
             function(name, revision=revision)
 
 
+def test_info_of_a_folder_is_refused(known, tmp_path):
+    with pytest.raises(ValueError, match=f"no checkpoint named '{tmp_path}'"):
+        zoo.info(tmp_path)
+
+
 def test_shipped_weights_are_used_where_they_lie(known):
     assert hub.fetch(NAME).path == known / NAME / "2"
     assert not hub.cache_dir().exists()

@@ -109,7 +109,11 @@ def main(
 ) -> None:
     """Leave out the layers of a published Highway network that matter least."""
     folder = output or Path("runs") / f"{name}_pruned"
-    typer.echo(prune(name, layers=layers, epochs=epochs, output=folder))
+    try:
+        typer.echo(prune(name, layers=layers, epochs=epochs, output=folder))
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -249,6 +249,8 @@ def _own_digests_path() -> Path:
 
 def _find(name: str, revision: int | None) -> tuple[str, int, dict[str, Any]]:
     """Returns name, revision and the index's entry of that revision."""
+    # What is no string is no checkpoint's name either.
+    name = str(name)
     match = _NAME.fullmatch(name)
     entries = index()
     if match is None or match["name"] not in entries:
