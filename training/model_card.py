@@ -151,6 +151,15 @@ _DATA = {
             "others are resized, and every picture gets one of the ten.",
         ),
     ),
+    "fashion_mnist": _Data(
+        "clothes.png",
+        (
+            "It knows ten kinds of clothes, each photographed by itself for a shop, light on "
+            "black, 28 by 28 pixels. Other pictures are made grey and resized, not inverted, and "
+            "each gets one of the ten.",
+            "Most of its mistakes are between shirts, T-shirts, pullovers, coats and dresses.",
+        ),
+    ),
     "mnist": _Data(
         "digit.png",
         (
@@ -232,7 +241,7 @@ def render(info: Mapping[str, Any], latency: Mapping[str, str] | None) -> str:
         f"On `{data['test_split']}` of {data['name']}; the weights were chosen on "
         f"`{data['validation_split']}`.",
         _results(info),
-        f"*Published* is {info['published']['what']}. {info['published']['source']}",
+        f"Published: {info['published']['what']}. {info['published']['source']}",
     ]
     if "scorer" in info:
         parts.append(f"Scored by sacreBLEU: {info['scorer']}.")
