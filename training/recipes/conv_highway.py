@@ -1,7 +1,8 @@
 """Convolutional Highway networks of the paper, and a dense one for lesions of a harder task.
 
 Targets: 99.35 % of the test digits with 39,000 parameters, 99.50 % with 151,000; 93 % on
-Fashion-MNIST; 87 % on CIFAR-10 with 11 layers, and what the paper reports, 92.46 %, with 19.
+Fashion-MNIST; 87 % on CIFAR-10 with 11 layers, and what the paper reports, 92.46 %, with 19. These
+last two were not trained to the end: docs/highway.md says how far.
 
     python -m training conv_highway_mnist
 """
