@@ -79,7 +79,7 @@ def show_card(info: Mapping[str, Any]) -> None:
         {"": "left"} | dict.fromkeys(("test", "validation", "published", "difference"), "right"),
         cards.scores(info),
     )
-    out.print(Text(f"Published is {published['what']}. {published['source']}"))
+    out.print(Text(f"Published: {published['what']}. {published['source']}"))
     heading("Data")
     splits = [data[f"{kind}_split"] for kind in ("train", "validation", "test")]
     about = {
