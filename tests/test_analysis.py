@@ -396,6 +396,25 @@ def test_idle_layers_can_all_go_at_once():
     assert lesion(pruned(model, idle), pixels, targets).whole_accuracy == 1
 
 
+def test_a_loss_of_just_the_tolerance_is_allowed():
+    model = randomised(zoo.build("highway_classifier", depth=2, units=8))
+    pixels = np.random.default_rng(0).integers(0, 256, (500, 28, 28))
+    whole = model.predict(pixels, verbose=0).argmax(axis=1)
+    stack = model.get_layer("highway")
+    cut = []
+    for i in range(2):
+        with stack.switched_off(i):
+            cut.append(model.predict(pixels, verbose=0).argmax(axis=1))
+    wrong = [found != whole for found in cut]
+    # One that either layer is needed for, and nine that neither is, two of which are wrong anyway.
+    chosen = [*np.flatnonzero(wrong[0] & wrong[1])[:1], *np.flatnonzero(~wrong[0] & ~wrong[1])[:9]]
+    targets = whole[chosen]
+    targets[-2:] = (targets[-2:] + 1) % 10
+    # In float64 0.8 - 0.7 is more than 0.1.
+    assert len(idle_layers(model, pixels[chosen], targets, tolerance=0.1)) == 1
+    assert idle_layers(model, pixels[chosen], targets, tolerance=0.09) == []
+
+
 def without_gate():
     return keras.Sequential([keras.Input((5,)), keras.layers.Dense(CLASSES)])
 
