@@ -22,6 +22,7 @@ from zoo import registry
 from zoo.analysis import idle_layers, pruned
 from zoo.analysis.examples import examples_of
 from zoo.analysis.gated import names_of
+from zoo.cli import plain_errors
 from zoo.loading import hardware, origin
 from zoo.verification import evaluate
 
@@ -109,11 +110,8 @@ def main(
 ) -> None:
     """Leave out the layers of a published Highway network that matter least."""
     folder = output or Path("runs") / f"{name}_pruned"
-    try:
+    with plain_errors():
         typer.echo(prune(name, layers=layers, epochs=epochs, output=folder))
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":
