@@ -17,7 +17,7 @@ from conformance import (
 )
 from keras import layers
 
-from zoo.cells import ElmanCell, GRUCell, JordanCell, LSTMCell, PeepholeLSTMCell
+from zoo.cells import ElmanCell, GRUCell, JordanCell, LSTMCell, PeepholeLSTMCell, products
 from zoo.layers import Bidirectional, Recurrent
 
 FEATURES = 5
@@ -129,6 +129,39 @@ def test_what_is_returned(name, return_sequences, return_state):
     assert_same(ours, theirs)
     if return_state:
         assert len(ours) == 1 + len(cell.state_size)
+
+
+@pytest.mark.parametrize(
+    ("width", "dtype", "spaced_width"),
+    [
+        (512, "float32", 528),
+        (1000, "float32", 1000),
+        (1024, "float32", 1040),
+        (512, "bfloat16", 512),
+        (1024, "bfloat16", 1056),
+    ],
+)
+def test_rows_do_not_lie_a_power_of_two_apart(width, dtype, spaced_width):
+    kernel = keras.ops.ones((2, 3, width), dtype)
+    spaced = products.spaced(kernel)
+    assert spaced.shape == (2, 3, spaced_width)
+    assert value(keras.ops.sum(spaced[0, 0], -1, keepdims=True)) == width
+
+
+@pytest.mark.parametrize("name", [*PLAIN_CELLS, "grid_untied"])
+def test_spaced_kernels_give_the_same(monkeypatch, name):
+    """Wherever a width would make products slow, columns of zeros are put behind the kernel's."""
+
+    def outputs_and_gradients(line):
+        monkeypatch.setattr("zoo.cells.products.CACHE_LINE", line)
+        layer = Recurrent(random_cell(name, FEATURES), return_sequences=True, return_state=True)
+        x = sequences()
+        return layer(x, mask=MASK), gradients_of(layer, x, layer.cells, mask=MASK)
+
+    # A float is 4 bytes: every width is a multiple of it.
+    monkeypatch.setattr("zoo.cells.products.SLOW_STRIDE", 4)
+    plain, wide = (outputs_and_gradients(line) for line in (0, 12))
+    assert_same(plain, wide, tolerance=1e-6)
 
 
 @plain_cells

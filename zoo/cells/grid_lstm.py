@@ -153,25 +153,25 @@ class GridLSTMCell(Cell):
     def params(self):
         """Returns the weights of a layer, or with a layer axis in front those of all, untied.
 
-        Without a priority both dimensions are one product. A bias is a row: `(1, n)`.
+        Without a priority both dimensions are one product. A bias is the last row of a kernel and
+        multiplies a 1, so that it and its gradient are part of the products.
         """
-        params: dict = {}
-        for what in ("kernel", "bias") if self.use_bias else ("kernel",):
-            time, depth = (getattr(self, f"{name}_{what}") for name in PRIORITIES)
-            if self.priority is not None:
-                depth = together([depth]) if self.is_lstm else depth
-                found = {"time": together([time]), "depth": depth}
-            elif self.is_lstm:
-                found = {"both": together([time, depth])}
-            else:
-                found = {"both": ops.concatenate([together([time]), depth], axis=-1)}
-            for name, value in found.items():
-                if what == "bias":
-                    value = self.as_value(value)[:, None]
-                else:
-                    value = self.as_factor(value)
-                params[f"{name}_{what}"] = value[0] if self.tied else value
-        return params
+        time, depth = (self._with_bias(name) for name in PRIORITIES)
+        if self.priority is not None:
+            depth = together([depth]) if self.is_lstm else depth
+            params = {"time": together([time]), "depth": depth}
+        elif self.is_lstm:
+            params = {"both": together([time, depth])}
+        else:
+            params = {"both": ops.concatenate([together([time]), depth], axis=-1)}
+        return {name: one[0] if self.tied else one for name, one in params.items()}
+
+    def _with_bias(self, name):
+        kernel = self.as_factor(getattr(self, f"{name}_kernel"))
+        if not self.use_bias:
+            return kernel
+        bias = ops.cast(getattr(self, f"{name}_bias"), kernel.dtype)
+        return ops.concatenate([kernel, bias[:, None]], axis=-2)
 
     def step(self, params, constants, projected, states):
         h_depth, m_depth = ops.split(projected, 2, axis=-1) if self.is_lstm else (projected, None)
@@ -193,10 +193,10 @@ class GridLSTMCell(Cell):
                 many; without an LSTM along depth the last is not read.
         """
         h = dropped(h, constants)
+        one = [ops.ones_like(h[..., :1])] if self.use_bias else []
 
         def sums(name, h, h_depth):
-            a = _product(ops.concatenate([h, h_depth], axis=-1), params[f"{name}_kernel"])
-            return a + params[f"{name}_bias"] if self.use_bias else a
+            return _product(ops.concatenate([h, h_depth, *one], axis=-1), params[name])
 
         def along_depth(a):
             if self.is_lstm:

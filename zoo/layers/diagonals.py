@@ -8,53 +8,47 @@ time + depth - 1 large ones.
 
 from keras import ops
 
-from zoo.layers.loop import walk
+from zoo.layers.loop import walk_carry
 
 
-def walk_diagonals(
-    cell, params, constants, projected, states, *, mask, every_output, zero_output, **options
-):
+def walk_diagonals(cell, params, constants, projected, states, *, mask, zero_output, **options):
     """Returns what `walk` with the step of `cell` does, for a cell that has layers.
 
     Args:
         cell: with `depth` layers and `block`, as `zoo.cells.GridLSTMCell` has them.
         params, constants: of the cell.
-        projected, states, mask, every_output, zero_output: as of `walk`, with no axis between time
-            and batch.
-        **options: of `walk`.
+        projected, states, mask, zero_output, **options: as of `walk`, with no axis between time and
+            batch.
     """
-    depth, units = cell.depth, cell.units
+    depth, late = cell.depth, cell.depth - 1
 
-    def diagonal(params, projected, states):
-        h, m, *below = states
+    def advance(params, projected, mask, carry):
+        output, h, m, *below = carry
         first = ops.split(projected[None], 2, axis=-1) if cell.is_lstm else [projected[None]]
         # Each layer reads what the one below it had a step ago.
-        moved = [
-            ops.concatenate([new, one[:-1]], axis=0) for new, one in zip(first, below, strict=True)
-        ]
-        h, m, *below = cell.block(params, constants, h, m, moved[0], moved[-1])
-        return below[0], [h, m, *below[: len(moved)]]
+        read = [ops.concatenate(pair, axis=0) for pair in zip(first, below, strict=True)]
+        h_new, m_new, *above = cell.block(params, constants, h, m, read[0], read[-1])
+        parts = [ops.split(one, [late]) for one in above[: len(read)]]
+        new_output, below = parts[0][1][0], [of_others for of_others, _ in parts]
+        if mask is not None:
+            # What a layer that is passed over hands on, no layer reads.
+            kept = ops.zeros_like(output) if zero_output else output
+            new_output = ops.where(mask[-1], new_output, kept)
+            h_new, m_new = ops.where(mask, h_new, h), ops.where(mask, m_new, m)
+        return [new_output, h_new, m_new, *below]
 
-    late = depth - 1
     if mask is None and late:
         mask = ops.ones_like(projected[..., :1], dtype="bool")
     if mask is not None:
         # Layer l is l steps late, and has nothing to do before and after.
         mask = ops.stack([_later(mask, layer, late - layer) for layer in range(depth)], axis=1)
     h, m = ops.stack(states[::2]), ops.stack(states[1::2])
-    below = [ops.zeros_like(h)] * (2 if cell.is_lstm else 1)
-    outputs, (h, m, *_) = walk(
-        diagonal,
-        params,
-        _later(projected, 0, late),
-        [h, m, *below],
-        units,
-        mask=mask,
-        every_output=every_output,
-        zero_output=zero_output,
-        **options,
+    below = [ops.zeros_like(h[1:])] * (2 if cell.is_lstm else 1)
+    carry = [ops.zeros_like(states[0]), h, m, *below]
+    output, (h, m, *_) = walk_carry(
+        advance, params, _later(projected, 0, late), mask, carry, **options
     )
-    output = outputs[late:, -1] if every_output else outputs[-1]
+    output = output[late:] if options["every_output"] else output
     return output, [state[layer] for layer in range(depth) for state in (h, m)]
 
 

@@ -60,10 +60,8 @@ def walk(
     output_size,
     *,
     mask,
-    every_output,
     zero_output,
-    unroll,
-    training,
+    **options,
 ):
     """Walks a step along the first axis of `projected`.
 
@@ -74,17 +72,16 @@ def walk(
         states: list of `(..., batch, size)`.
         output_size: size of the last axis of an output.
         mask: boolean `(time, ..., batch, 1)`, or None.
-        every_output: whether the outputs of all steps are asked for, or the last one alone.
         zero_output: whether the output of a masked step is 0.
-        unroll: whether to write out all steps, of a number that is known.
-        training: whether a gradient will be asked for; without, one costs more.
+        **options: `every_output`, whether the outputs of all steps are asked for, or the last one
+            alone; `unroll`, whether to write out all steps, of a number that is known; `training`,
+            whether a gradient will be asked for, which costs more without.
 
     Returns:
         `(time, ..., batch, output_size)`, or `(..., batch, output_size)` of the last step, and the
         list of last states.
     """
     nothing = ops.zeros((*ops.shape(states[0])[:-1], output_size), states[0].dtype)
-    carry = [nothing, *states]
 
     def advance(params, projected, mask, carry):
         def step_of(projected, states):
@@ -93,6 +90,21 @@ def walk(
         whole = unmasked(step_of) if mask is None else masked(step_of, zero_output)
         return whole(projected, mask, carry)
 
+    return walk_carry(advance, params, projected, mask, [nothing, *states], **options)
+
+
+def walk_carry(advance, params, projected, mask, carry, *, every_output, unroll, training):
+    """Walks along the first axis of `projected` with what one step hands to the next.
+
+    Args:
+        advance: `(params, projected, mask, carry) -> carry`, pure; the first of a carry is the
+            output, all others are states.
+        params, projected, mask, every_output, unroll, training: as of `walk`.
+        carry: before the first step.
+
+    Returns:
+        As `walk`.
+    """
     if unroll:
         outputs = []
         for t in range(projected.shape[0]):

@@ -12,7 +12,7 @@ results are kept. Outside of training nothing is kept, and a gradient is TensorF
 
 import tensorflow as tf
 
-from zoo.cells.products import matmul, products_made_by
+from zoo.cells.products import matmul, matmul_spaced, products_made_by, spaced
 from zoo.layers.portable import loops_are_portable
 
 # Steps that are written out in each turn of a loop.
@@ -54,6 +54,17 @@ def repeat(length, turn, variables):
 def empty(length, like):
     """An array of `length` tensors of the shape and dtype of one, to be written once each."""
     return tf.TensorArray(like.dtype, length, element_shape=like.shape, clear_after_read=False)
+
+
+def spaced_products(params):
+    """Returns a product with kernels among `params`, which are spaced once, before a loop."""
+    wide = {name: spaced(param) for name, param in params.items()}
+
+    def multiply(x, kernel):
+        name = next(name for name, param in params.items() if param is kernel)
+        return matmul_spaced(x, wide[name], kernel.shape[-1])
+
+    return multiply
 
 
 def unstacked(tensor):
@@ -110,15 +121,15 @@ def _trained(advance, params, projected, mask, carry, every_output):
     def mask_of(t):
         return None if masks is None else masks.read(t)
 
-    def with_products(params, x, mask, carry):
+    def with_products(multiply, params, x, mask, carry):
         """Advances, and returns the results of all products besides."""
         products = []
 
-        def multiply(x, kernel):
-            products.append(matmul(x, kernel))
+        def noted(x, kernel):
+            products.append(multiply(x, kernel))
             return products[-1]
 
-        with products_made_by(multiply):
+        with products_made_by(noted):
             return advance(params, x, mask, carry), products
 
     def step_gradient(params, turned, x, mask, before, products, d_after):
@@ -135,7 +146,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
             def known(x):
                 def gradient(d):
                     d_products[index] = d
-                    return matmul(d, turned[kernels[index]])
+                    return matmul_spaced(d, turned[kernels[index]], x.shape[-1])
 
                 return next(results), gradient
 
@@ -167,7 +178,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
     with products_made_by(note):
         advance(params, first, first_mask, carry)
     others = [name for name in names if name not in kernels]
-    turned = {name: transposed(params[name]) for name in kernels}
+    turned = {name: spaced(transposed(params[name])) for name in kernels}
     d_x, _, _, factors, d_products = step_gradient(
         params, turned, first, first_mask, carry[unread:], first_products, carry
     )
@@ -179,10 +190,11 @@ def _trained(advance, params, projected, mask, carry, every_output):
         params = dict(zip(names, flat, strict=False))
         carry = list(flat[len(names) :])
         steps = unstacked(projected)
+        multiply = spaced_products(params)
 
         def forwards(t, variables):
             carry, outputs, states, products = variables
-            after, new_products = with_products(params, steps.read(t), mask_of(t), carry)
+            after, new_products = with_products(multiply, params, steps.read(t), mask_of(t), carry)
             outputs = written(outputs, t, after[:1]) if every_output else []
             return (
                 after,
@@ -205,7 +217,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
         def gradient(*upstream):
             d_outputs = unstacked(upstream[-1]) if every_output else None
             no_output = [tf.zeros_like(carry[0])] * unread
-            turned = {name: transposed(params[name]) for name in kernels}
+            turned = {name: spaced(transposed(params[name])) for name in kernels}
 
             def backwards(i, variables):
                 d_after, d_others, d_projected, factors, d_products = variables
@@ -224,7 +236,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
                 )
                 new_factors = [f for f, i in zip(new_factors, state_of, strict=True) if i is None]
                 d_new_products = [
-                    d for d, is_x in zip(d_new_products, is_d_x, strict=True) if not is_x
+                    spaced(d) for d, is_x in zip(d_new_products, is_d_x, strict=True) if not is_x
                 ]
                 return (
                     no_output + d_before,
@@ -243,7 +255,7 @@ def _trained(advance, params, projected, mask, carry, every_output):
                     empty(length, projected[0]),
                     [empty(length, f) for f, i in zip(factors, state_of, strict=True) if i is None],
                     [
-                        empty(length, d)
+                        empty(length, spaced(d))
                         for d, is_x in zip(d_products, is_d_x, strict=True)
                         if not is_x
                     ],
@@ -254,8 +266,8 @@ def _trained(advance, params, projected, mask, carry, every_output):
             kept_factors, d_kept = iter(kept_factors), iter(d_kept)
             for name, i, is_x in zip(kernels, state_of, is_d_x, strict=True):
                 factor = (next(kept_factors) if i is None else states[i]).stack()
-                d_product = d_projected if is_x else next(d_kept).stack()
-                d_kernel = kernel_gradient(factor, d_product, params[name].dtype)
+                d_product = spaced(d_projected) if is_x else next(d_kept).stack()
+                d_kernel = kernel_gradient(factor, d_product, params[name])
                 d_params[name] = d_params[name] + d_kernel if name in d_params else d_kernel
             return (d_projected, *(d_params[name] for name in names), *d_first)
 
@@ -265,10 +277,10 @@ def _trained(advance, params, projected, mask, carry, every_output):
     return last, outputs
 
 
-def kernel_gradient(factors, d_products, dtype):
-    """The gradient of a kernel, from all steps' factors and gradients of products."""
-    factors, d_products = rows_of(tf.cast(factors, dtype)), rows_of(tf.cast(d_products, dtype))
-    return matmul(transposed(factors), d_products)
+def kernel_gradient(factors, d_products, like):
+    """The gradient of a kernel, from all steps' factors and `spaced` gradients of products."""
+    factors, d_products = (rows_of(tf.cast(steps, like.dtype)) for steps in (factors, d_products))
+    return matmul_spaced(transposed(factors), d_products, like.shape[-1])
 
 
 def _inferred(advance, params, projected, mask, carry, every_output):
@@ -276,9 +288,12 @@ def _inferred(advance, params, projected, mask, carry, every_output):
     length, steps = tf.shape(projected)[0], unstacked(projected)
     masks = None if mask is None else unstacked(mask)
 
+    multiply = spaced_products(params)
+
     def turn(t, variables):
         carry, outputs = variables
-        carry = advance(params, steps.read(t), None if masks is None else masks.read(t), carry)
+        with products_made_by(multiply):
+            carry = advance(params, steps.read(t), None if masks is None else masks.read(t), carry)
         return carry, written(outputs, t, carry[:1]) if every_output else []
 
     outputs = [empty(length, carry[0])] if every_output else []
