@@ -18,7 +18,7 @@ RECIPES = {
         train="train[:55000]",
         validation="train[55000:]",
         test="test",
-        epochs=10,
+        epochs=20,
         batch_size=128,
         optimizer=partial(adamw, rate=3e-3, weight_decay=1e-2),
         augment=partial(random_affine, degrees=10, zoom=0.1, shear=0.1, shift=2),

@@ -247,87 +247,93 @@ class GridLSTM3D(keras.layers.Layer):
         )
 
     def call(self, x):
+        height, width = x.shape[1:3]
+        rows, columns = np.indices((height, width)).reshape(2, -1)
+        # Diagonal after diagonal, each from its highest row.
+        walked = np.lexsort((rows, rows + columns))
+        places = np.arange(height * width).reshape(height, width)
         ways = every_pair((1, -1), (1, -1)) if self.directions == 4 else [(1, 1)]
-        outputs = []
-        for i, (down, right) in enumerate(ways):
-            # A flip there, and back again.
-            h = self._walk(i, x[:, ::down, ::right])
-            outputs.append(h[:, ::down, ::right])
+        outputs = [
+            self._walk(way, x, places[::down, ::right].ravel()[walked])
+            for way, (down, right) in enumerate(ways)
+        ]
         return ops.concatenate(outputs, axis=-1)
 
-    def _walk(self, way, x):
-        """Returns h along depth of every place, walked from the upper left corner."""
+    def _walk(self, way, x, order):
+        """Returns h along depth of every place, which are walked in this order."""
         batch, (height, width, _) = ops.shape(x)[0], x.shape[1:]
+        numbers = np.arange(height + width - 1)
+        tops = np.maximum(0, numbers - width + 1)
+        sizes = np.minimum(numbers, height - 1) - tops + 1
         below = ops.matmul(x, self.kernel[way]) + self.bias[way]
         below = ops.reshape(below, (batch, height * width, below.shape[-1]))
-        below = ops.transpose(below, (1, 0, 2))
-        weights = self._weights(way)
+        below = ops.take(ops.transpose(below, (1, 0, 2)), order, axis=0)
+        # Not a slice each: its gradient would be as large as the whole.
+        diagonals = ops.split(below, np.cumsum(sizes)[:-1], axis=0)
+        kernels = self._kernels(way)
         # Beyond the edges of the picture is nothing.
-        edge = ops.zeros((1, batch, self.lstms * self.units), below.dtype)
-        states, before = [(edge[:0], edge[:0])] * self.depth, 0
-        outputs, order = [], []
-        for diagonal in range(height + width - 1):
-            top, bottom = max(0, diagonal - width + 1), min(diagonal, height - 1)
-            places = [row * width + diagonal - row for row in range(top, bottom + 1)]
-            # Each place is width - 1 after the one before.
-            these = below[places[0] : places[-1] + 1 : max(1, width - 1)]
-            h, states = self._diagonal(weights, these, states, edge, top - before)
+        edge = ops.zeros((1, batch, self.units), below.dtype)
+        states = [([edge[:0]] * 2, [edge[:0]] * 2)] * self.depth
+        outputs = []
+        for these, moved in zip(diagonals, np.diff(tops, prepend=0), strict=True):
+            h, states = self._diagonal(kernels, these, states, edge, moved)
             outputs.append(h)
-            order += places
-            before = top
         outputs = ops.take(ops.concatenate(outputs, axis=0), np.argsort(order), axis=0)
         return ops.reshape(ops.transpose(outputs, (1, 0, 2)), (batch, height, width, self.units))
 
-    def _weights(self, way):
-        """Returns kernel and bias of each layer, in the order of `together`."""
-        found = []
-        for layer in range(1 if self.tied else self.depth):
-            parts = []
-            for one in (self.block_kernel[way, layer], self.block_bias[way, layer]):
-                lstms, plain = ops.split(one, [4 * self.lstms * self.units], axis=-1)
-                gates = together(ops.split(lstms, self.lstms, axis=-1))
-                parts.append(ops.concatenate([gates, plain], axis=-1))
-            found.append(parts)
-        return found
+    def _kernels(self, way):
+        """Returns the kernel of each layer, in the order of `together`, its last row the bias."""
+        bias = self.block_bias[way][:, None]
+        kernels = ops.concatenate([self.block_kernel[way], bias], axis=-2)
+        lstms, plain = ops.split(kernels, [4 * self.lstms * self.units], axis=-1)
+        gates = together(ops.split(lstms, self.lstms, axis=-1))
+        kernels = ops.concatenate([gates, plain], axis=-1)
+        return [kernels[0 if self.tied else layer] for layer in range(self.depth)]
 
-    def _diagonal(self, weights, below, states, edge, moved):
+    def _diagonal(self, kernels, below, states, edge, moved):
         """Takes all blocks of one anti-diagonal, one layer after the other.
 
         Args:
-            weights: as `_weights` returns them.
+            kernels: as `_kernels` returns them.
             below: what the first layer reads along depth, `(rows, batch, n)`, a row a block.
-            states: h and m of each layer on the diagonal before, `(rows, batch, n)` each, of
-                height, width and, where it has a memory, depth.
-            edge: h and m where there is no block, `(1, batch, n)`.
+            states: of each layer on the diagonal before, h along height and along width, and m
+                likewise, `(rows, batch, units)` each.
+            edge: h or m where there is no block, `(1, batch, units)`.
             moved: how many rows further down the first block is than that of the diagonal before.
 
         Returns:
             h along depth of the last layer, `(rows, batch, units)`, and the states.
         """
-        units, rows = self.units, below.shape[0]
+        rows = below.shape[0]
 
-        def beside(state):
-            """The states of the blocks above, and of those on the left."""
-            state = ops.concatenate([edge, state, edge], axis=0)
-            above = state[moved : moved + rows, :, :units]
-            left = state[moved + 1 : moved + 1 + rows, :, units : 2 * units]
-            return [above, left]
+        def some(state, first, last):
+            """Rows of a state, by a split: a slice's gradient would take longer."""
+            last = min(last, state.shape[0])
+            whole = first == 0 and last == state.shape[0]
+            return state if whole else ops.split(state, [first, last], axis=0)[1]
+
+        def beside(height, width):
+            """What is read of the blocks above, and of those on the left."""
+            top = [edge] if moved == 0 else []
+            bottom = [edge] if moved + rows > width.shape[0] else []
+            above = [*top, some(height, max(0, moved - 1), moved - 1 + rows)]
+            left = [some(width, moved, moved + rows), *bottom]
+            return [ops.concatenate(parts, axis=0) for parts in (above, left)]
 
         h_depth, *m_depth = ops.split(below, 2, axis=-1) if self.is_lstm else [below]
+        one = ops.ones_like(below[..., :1])
         after = []
-        for layer, (h, m) in enumerate(states):
-            kernel, bias = weights[0 if self.tied else layer]
-            read = ops.concatenate([*beside(h), h_depth], axis=-1)
-            sums = ops.matmul(ops.reshape(read, (-1, 3 * units)), kernel) + bias
-            sums = ops.reshape(sums, (rows, -1, bias.shape[-1]))
-            m = ops.concatenate([*beside(m), *m_depth], axis=-1)
+        for kernel, (h, m) in zip(kernels, states, strict=True):
+            read = ops.concatenate([*beside(*h), h_depth, one], axis=-1)
+            sums = ops.matmul(ops.reshape(read, (-1, read.shape[-1])), kernel)
+            sums = ops.reshape(sums, (rows, -1, sums.shape[-1]))
+            m = ops.concatenate([*beside(*m), *m_depth], axis=-1)
             a, plain = ops.split(sums, [4 * m.shape[-1]], axis=-1)
             h, m = lstm_of(a, m, self.output_form)
-            after.append((h, m))
-            if self.is_lstm:
-                h_depth, m_depth = h[..., 2 * units :], [m[..., 2 * units :]]
-            else:
-                h_depth = self.depth_activation(plain)
+            h, m = (ops.split(state, self.lstms, axis=-1) for state in (h, m))
+            after.append((h[:2], m[:2]))
+            m_depth = m[2:]
+            h_depth = h[2] if self.is_lstm else self.depth_activation(plain)
         return h_depth, after
 
     def compute_output_shape(self, input_shape):
