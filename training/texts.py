@@ -12,7 +12,7 @@ from zoo.layers.words import BOUNDARY
 from zoo.preprocessing.sequence import TextPreprocessor
 
 # Symbols of a window: room for several speakers, whose names come again.
-WINDOW = 512
+WINDOW = 256
 
 
 def training_set(recipe: Recipe, texts: list[str], targets: dict[str, Any]) -> TrainingSet:
