@@ -1,11 +1,12 @@
 """Milliseconds of a Grid LSTM beside the same network in single Keras layers.
 
-    python benchmarks/grid_speed.py [--rounds 5]
+    python benchmarks/grid_speed.py [--dimensions 2] [--rounds 5]
 
 In two dimensions, time and depth, a training step of `Recurrent(GridLSTMCell(depth=6))` beside
 `keras.layers.RNN` over a cell of Keras's Dense layers. In three, a picture walked along its
 anti-diagonals beside one cell after another. Both of a pair have the same weights and must give the
 same outputs. They take turns; a figure is the quickest of the rounds. Close other programs first.
+One cell after another is a graph of 784 of them, which takes minutes to make.
 """
 
 import os
@@ -148,16 +149,23 @@ def quickest(calls: dict[str, Callable], rounds: int) -> dict[str, float]:
     return took
 
 
-def main(rounds: Annotated[int, typer.Option(min=1)] = 5) -> None:
+def main(
+    dimensions: Annotated[
+        int | None, typer.Option(min=2, max=3, help="2 or 3, these alone.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+) -> None:
     """Measure and print."""
     typer.echo(f"{hardware()}, tensorflow {tf.__version__}")
-    for what, calls in (
-        ("time x depth 6, batch 32, 50 steps, 128 units", in_time_and_depth(32, 50, 128, 6)),
-        ("28 x 28 places, batch 32, 32 units", over_a_picture(32, 28, 32)),
-    ):
-        typer.echo(what)
-        for name, milliseconds in quickest(calls, rounds).items():
-            typer.echo(f"  {name}: {milliseconds:.0f} ms")
+    sizes = {
+        2: ("time x depth 6, batch 32, 50 steps, 128 units", in_time_and_depth, (32, 50, 128, 6)),
+        3: ("28 x 28 places, batch 32, 32 units", over_a_picture, (32, 28, 32)),
+    }
+    for number, (what, make, size) in sizes.items():
+        if dimensions in (None, number):
+            typer.echo(what)
+            for name, milliseconds in quickest(make(*size), rounds).items():
+                typer.echo(f"  {name}: {milliseconds:.0f} ms")
 
 
 if __name__ == "__main__":
