@@ -52,7 +52,7 @@ def _shakespeare(summary: str, arguments: dict[str, Any]) -> Recipe:
         # The beginning of a play that training has not seen, as those of the test are.
         validation="train[97%:]",
         test="validation+test",
-        epochs=22,
+        epochs=20,
         batch_size=16,
         augment=partial(renamed, rate=0.7),
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),

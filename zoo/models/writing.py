@@ -140,14 +140,20 @@ class Decoder:
             raise unknown_name("attention", attention, ATTENTION)
         dropout = fraction("dropout", dropout)
         embedding_units = positive_integer("embedding_units", embedding_units)
+        embeddings = keras.layers.ReversibleEmbedding(
+            symbols,
+            embedding_units,
+            tie_weights=tied,
+            embeddings_initializer=embeddings_initializer(embedding_units if tied else 1),
+            name="target_embeddings",
+        )
+        if not tied:
+            # Keras has one initializer for both, and logits that start large are learned late.
+            embeddings.build()
+            reverse = embeddings.reverse_embeddings
+            reverse.assign(reverse * embedding_units**-0.5)
         layers: list[keras.layers.Layer] = [
-            keras.layers.ReversibleEmbedding(
-                symbols,
-                embedding_units,
-                tie_weights=tied,
-                embeddings_initializer=embeddings_initializer(embedding_units if tied else 1),
-                name="target_embeddings",
-            ),
+            embeddings,
             keras.layers.Dense(embedding_units, activation="tanh", name="readout"),
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
