@@ -58,6 +58,7 @@ CELLS = {
     "highway_depth_1": (RecurrentHighwayCell, (4,), {"depth": 1, "activation": "sigmoid"}),
     "highway_no_bias": (RecurrentHighwayCell, (4,), {"depth": 2, "use_bias": False}),
     "grid": (GridLSTMCell, (4,), {}),
+    "grid_depth_1": (GridLSTMCell, (4,), {"depth": 1}),
     "grid_untied": (
         GridLSTMCell,
         (4,),

@@ -250,7 +250,7 @@ THREE = {
 }
 
 
-@pytest.mark.parametrize("size", [(3, 5), (5, 2), (1, 4), (4, 1)])
+@pytest.mark.parametrize("size", [(3, 5), (5, 2), (1, 4), (4, 1), (1, 1)])
 @pytest.mark.parametrize("name", THREE)
 def test_diagonals_are_cell_by_cell(name, size):
     layer = GridLSTM3D(3, dtype="float64", **THREE[name])

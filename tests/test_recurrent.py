@@ -17,8 +17,8 @@ from conformance import (
 )
 from keras import layers
 
-from zoo.cells import ElmanCell, GRUCell, JordanCell, LSTMCell, PeepholeLSTMCell, products
-from zoo.layers import Bidirectional, Recurrent
+from zoo.cells import ElmanCell, GRUCell, JordanCell, LSTMCell, PeepholeLSTMCell
+from zoo.layers import Bidirectional, Recurrent, tensorflow_loop
 
 FEATURES = 5
 STEPS = 7
@@ -142,8 +142,7 @@ def test_what_is_returned(name, return_sequences, return_state):
     ],
 )
 def test_rows_do_not_lie_a_power_of_two_apart(width, dtype, spaced_width):
-    kernel = keras.ops.ones((2, 3, width), dtype)
-    spaced = products.spaced(kernel)
+    spaced = tensorflow_loop.spaced(tf.ones((2, 3, width), dtype))
     assert spaced.shape == (2, 3, spaced_width)
     assert value(keras.ops.sum(spaced[0, 0], -1, keepdims=True)) == width
 
@@ -153,13 +152,13 @@ def test_spaced_kernels_give_the_same(monkeypatch, name):
     """Wherever a width would make products slow, columns of zeros are put behind the kernel's."""
 
     def outputs_and_gradients(line):
-        monkeypatch.setattr("zoo.cells.products.CACHE_LINE", line)
+        monkeypatch.setattr("zoo.layers.tensorflow_loop.CACHE_LINE", line)
         layer = Recurrent(random_cell(name, FEATURES), return_sequences=True, return_state=True)
         x = sequences()
         return layer(x, mask=MASK), gradients_of(layer, x, layer.cells, mask=MASK)
 
     # A float is 4 bytes: every width is a multiple of it.
-    monkeypatch.setattr("zoo.cells.products.SLOW_STRIDE", 4)
+    monkeypatch.setattr("zoo.layers.tensorflow_loop.SLOW_STRIDE", 4)
     plain, wide = (outputs_and_gradients(line) for line in (0, 12))
     assert_same(plain, wide, tolerance=1e-6)
 

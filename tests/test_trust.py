@@ -292,9 +292,19 @@ def test_builder_of_a_config_is_one_that_is_registered(forge, good, tmp_path, mo
     assert "evil" not in sys.modules
 
 
-@pytest.mark.parametrize("config", [{"units": [10**9]}, {"input_shape": [10**6, 10**6]}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"arguments": {"units": [10**9]}},
+        {"arguments": {"input_shape": [10**6, 10**6]}},
+        {
+            "builder": "language_model",
+            "arguments": {"target_vocabulary": ["a"], "depth": 0, "embedding_units": 10**9},
+        },
+    ],
+)
 def test_more_memory_than_the_weights_is_not_taken(forge, good, config):
-    folder = forge(config_json=config_with(good, arguments=config, preprocessing=None))
+    folder = forge(config_json=config_with(good, **config, preprocessing=None))
     # Built as it stands, it would take terabytes.
     with pytest.raises(ValueError, match="the weights do not fit the model"):
         zoo.load(folder, trust=True)

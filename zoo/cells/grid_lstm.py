@@ -154,7 +154,7 @@ class GridLSTMCell(Cell):
         """Returns the weights of a layer, or with a layer axis in front those of all, untied.
 
         Without a priority both dimensions are one product. A bias is the last row of a kernel and
-        multiplies a 1, so that it and its gradient are part of the products.
+        multiplies a 1, so that it and its gradient are part of the products, and in their dtype.
         """
         time, depth = (self._with_bias(name) for name in PRIORITIES)
         if self.priority is not None:
@@ -170,7 +170,7 @@ class GridLSTMCell(Cell):
         kernel = self.as_factor(getattr(self, f"{name}_kernel"))
         if not self.use_bias:
             return kernel
-        bias = ops.cast(getattr(self, f"{name}_bias"), kernel.dtype)
+        bias = self.as_factor(getattr(self, f"{name}_bias"))
         return ops.concatenate([kernel, bias[:, None]], axis=-2)
 
     def step(self, params, constants, projected, states):

@@ -260,7 +260,13 @@ class GridLSTM3D(keras.layers.Layer):
         return ops.concatenate(outputs, axis=-1)
 
     def _walk(self, way, x, order):
-        """Returns h along depth of every place, which are walked in this order."""
+        """Returns h along depth of every place.
+
+        Args:
+            way: number of the direction.
+            x: the input.
+            order: of each block that is walked, the number of its place in the picture.
+        """
         batch, (height, width, _) = ops.shape(x)[0], x.shape[1:]
         numbers = np.arange(height + width - 1)
         tops = np.maximum(0, numbers - width + 1)
@@ -269,7 +275,7 @@ class GridLSTM3D(keras.layers.Layer):
         below = ops.reshape(below, (batch, height * width, below.shape[-1]))
         below = ops.take(ops.transpose(below, (1, 0, 2)), order, axis=0)
         # Not a slice each: its gradient would be as large as the whole.
-        diagonals = ops.split(below, np.cumsum(sizes)[:-1], axis=0)
+        diagonals = ops.split(below, np.cumsum(sizes)[:-1], axis=0) if len(sizes) > 1 else [below]
         kernels = self._kernels(way)
         # Beyond the edges of the picture is nothing.
         edge = ops.zeros((1, batch, self.units), below.dtype)

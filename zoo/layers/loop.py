@@ -75,7 +75,7 @@ def walk(
         zero_output: whether the output of a masked step is 0.
         **options: `every_output`, whether the outputs of all steps are asked for, or the last one
             alone; `unroll`, whether to write out all steps, of a number that is known; `training`,
-            whether a gradient will be asked for, which costs more without.
+            whether a gradient will be asked for; one that was not announced costs more.
 
     Returns:
         `(time, ..., batch, output_size)`, or `(..., batch, output_size)` of the last step, and the

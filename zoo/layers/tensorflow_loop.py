@@ -12,11 +12,16 @@ results are kept. Outside of training nothing is kept, and a gradient is TensorF
 
 import tensorflow as tf
 
-from zoo.cells.products import matmul, matmul_spaced, products_made_by, spaced
+from zoo.cells.products import matmul, products_made_by
 from zoo.layers.portable import loops_are_portable
 
 # Steps that are written out in each turn of a loop.
 STEPS_A_TURN = 4
+# Rows of a kernel that lie so many bytes apart, or a multiple of it, fall on the same few lines of
+# a processor's cache: a product on one core then takes up to twice as long. A line of zeros after
+# each row keeps them off one another.
+SLOW_STRIDE = 2048
+CACHE_LINE = 64
 
 
 def transposed(x):
@@ -56,13 +61,31 @@ def empty(length, like):
     return tf.TensorArray(like.dtype, length, element_shape=like.shape, clear_after_read=False)
 
 
+def spaced(kernel):
+    """Returns a kernel with columns of zeros after its own, where they make products faster."""
+    rows, columns = kernel.shape[-2:]
+    size = kernel.dtype.size
+    if rows == 1 or columns * size % SLOW_STRIDE or not _is_for_this_processor():
+        return kernel
+    return tf.pad(kernel, [[0, 0]] * (kernel.shape.rank - 1) + [[0, CACHE_LINE // size]])
+
+
+def _is_for_this_processor():
+    return not loops_are_portable() and not tf.config.list_logical_devices("GPU")
+
+
+def matmul_spaced(x, kernel, columns):
+    """`matmul` with the first columns of a kernel, which may be `spaced`."""
+    result = matmul(x, kernel)
+    return result if kernel.shape[-1] == columns else result[..., :columns]
+
+
 def spaced_products(params):
     """Returns a product with kernels among `params`, which are spaced once, before a loop."""
-    wide = {name: spaced(param) for name, param in params.items()}
+    wide = {id(param): spaced(param) for param in params.values()}
 
     def multiply(x, kernel):
-        name = next(name for name, param in params.items() if param is kernel)
-        return matmul_spaced(x, wide[name], kernel.shape[-1])
+        return matmul_spaced(x, wide.get(id(kernel), kernel), kernel.shape[-1])
 
     return multiply
 
@@ -98,7 +121,7 @@ def walk(advance, params, projected, mask, carry, every_output, training):
 
     Args:
         advance: `(params, projected, mask, carry) -> carry`; the first of a carry is the output.
-        params, projected, mask, carry: as in `zoo.layers.loop.walk`.
+        params, projected, mask, carry: as in `zoo.layers.loop.walk_carry`.
         every_output: whether to return the outputs of all steps.
         training: whether to keep what the gradient needs.
 
@@ -146,7 +169,8 @@ def _trained(advance, params, projected, mask, carry, every_output):
             def known(x):
                 def gradient(d):
                     d_products[index] = d
-                    return matmul_spaced(d, turned[kernels[index]], x.shape[-1])
+                    name = kernels[index]
+                    return matmul_spaced(d, turned[name], params[name].shape[-2])
 
                 return next(results), gradient
 
@@ -287,7 +311,6 @@ def _inferred(advance, params, projected, mask, carry, every_output):
     """Walks without keeping anything but the outputs that are asked for."""
     length, steps = tf.shape(projected)[0], unstacked(projected)
     masks = None if mask is None else unstacked(mask)
-
     multiply = spaced_products(params)
 
     def turn(t, variables):

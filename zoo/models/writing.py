@@ -72,6 +72,24 @@ def embeddings_initializer(size: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=size**-0.5)
 
 
+@keras.saving.register_keras_serializable("zoo")
+class SymbolEmbedding(keras.layers.ReversibleEmbedding):
+    """Symbols to embeddings, and features to the logits of symbols.
+
+    Keras starts weights of the logits, where they are no embeddings, as it starts those: n features
+    of a size near 1 then make logits of a size near √n, and the loss begins three times as high.
+    Here they start smaller by √n.
+    """
+
+    def add_weight(self, *args, name=None, **kwargs):
+        if name == "reverse_embeddings":
+            initializer = kwargs["initializer"]
+            kwargs["initializer"] = lambda shape, dtype=None: (
+                initializer(shape, dtype) * self.output_dim**-0.5
+            )
+        return super().add_weight(*args, name=name, **kwargs)
+
+
 class Memory(NamedTuple):
     """What a decoder reads of a source at every step.
 
@@ -140,20 +158,14 @@ class Decoder:
             raise unknown_name("attention", attention, ATTENTION)
         dropout = fraction("dropout", dropout)
         embedding_units = positive_integer("embedding_units", embedding_units)
-        embeddings = keras.layers.ReversibleEmbedding(
-            symbols,
-            embedding_units,
-            tie_weights=tied,
-            embeddings_initializer=embeddings_initializer(embedding_units if tied else 1),
-            name="target_embeddings",
-        )
-        if not tied:
-            # Keras has one initializer for both, and logits that start large are learned late.
-            embeddings.build()
-            reverse = embeddings.reverse_embeddings
-            reverse.assign(reverse * embedding_units**-0.5)
         layers: list[keras.layers.Layer] = [
-            embeddings,
+            SymbolEmbedding(
+                symbols,
+                embedding_units,
+                tie_weights=tied,
+                embeddings_initializer=embeddings_initializer(embedding_units if tied else 1),
+                name="target_embeddings",
+            ),
             keras.layers.Dense(embedding_units, activation="tanh", name="readout"),
             keras.layers.Dropout(dropout, name="readout_dropout"),
         ]
