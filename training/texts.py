@@ -11,7 +11,7 @@ from training.training_set import TrainingSet
 from zoo.layers.words import BOUNDARY
 from zoo.preprocessing.sequence import TextPreprocessor
 
-# Symbols of a window: room for several speakers, whose names come again.
+# Symbols of a window: room for some speakers, whose names come again.
 WINDOW = 256
 
 
