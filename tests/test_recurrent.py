@@ -147,6 +147,11 @@ def test_rows_do_not_lie_a_power_of_two_apart(width, dtype, spaced_width):
     assert value(keras.ops.sum(spaced[0, 0], -1, keepdims=True)) == width
 
 
+@pytest.mark.parametrize("shape", [(), (512,), (1, 512), (3, 1, 512)])
+def test_what_is_no_kernel_is_not_spaced(shape):
+    assert tensorflow_loop.spaced(tf.ones(shape)).shape == shape
+
+
 @pytest.mark.parametrize("name", [*PLAIN_CELLS, "grid_untied"])
 def test_spaced_kernels_give_the_same(monkeypatch, name):
     """Wherever a width would make products slow, columns of zeros are put behind the kernel's."""

@@ -399,6 +399,16 @@ def test_keras_saves_scheduled_sampling_too(tmp_path):
     )
 
 
+@pytest.mark.parametrize("tied", [False, True])
+def test_logits_start_small(tied):
+    vocabulary = [chr(ord("a") + i) for i in range(50)]
+    model = zoo.build(
+        "language_model", target_vocabulary=vocabulary, units=16, embedding_units=256, tied=tied
+    )
+    target = np.random.default_rng(0).integers(1, 50, (8, 20))
+    assert np.std(keras.ops.convert_to_numpy(model({"target": target}))) < 1
+
+
 def test_tied_embeddings_are_the_weights_of_the_logits():
     def count(builder, **options):
         return zoo.build(builder, **SIZES, **options).count_params()

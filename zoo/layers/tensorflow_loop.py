@@ -63,7 +63,8 @@ def empty(length, like):
 
 def spaced(kernel):
     """Returns a kernel with columns of zeros after its own, where they make products faster."""
-    rows, columns = kernel.shape[-2:]
+    # A vector has one row, a number likewise.
+    rows, columns = [1, 1, *kernel.shape][-2:]
     size = kernel.dtype.size
     if rows == 1 or columns * size % SLOW_STRIDE or not _is_for_this_processor():
         return kernel
