@@ -390,12 +390,15 @@ def test_streaming_is_the_sequence(name):
     assert_same(states, last, 1e-6)
 
 
-def test_streaming_through_a_stack():
+@pytest.mark.parametrize("made_once", [False, True])
+def test_streaming_through_a_stack(made_once):
     layer = deep()
     x = sequences()
+    layer(x)
+    params = layer.params() if made_once else None
     states, outputs = None, []
     for t in range(STEPS):
-        output, states = layer.step(x[:, t], states)
+        output, states = layer.step(x[:, t], states, params)
         outputs.append(value(output))
     whole, *last = layer(x)
     np.testing.assert_allclose(np.stack(outputs, axis=1), value(whole), atol=1e-6)

@@ -120,11 +120,11 @@ def test_steps_give_what_the_walk_over_a_target_does(model):
     read = None if memory is None else decoder.read(memory, mask)
     # Two sequences a row, as in a beam: the other one goes backwards and must not be seen.
     states = [np.stack([state, state], axis=1) for state in states]
+    step = decoder.stepping()
     for t in range(inputs["target"].shape[1]):
         last = inputs["target"][:, t]
         symbols = np.stack([last, last[::-1] if t else last], axis=1)
-        x, states = decoder.step(keras.ops.convert_to_tensor(symbols), states, read)
-        logits = decoder.logits(x)
+        logits, states = step(keras.ops.convert_to_tensor(symbols), states, read)
         assert logits.shape == (3, 2, SYMBOLS)
         np.testing.assert_allclose(logits[:, 0], expected[:, t], atol=1e-5, err_msg=f"step {t}")
 
@@ -139,9 +139,9 @@ def test_steps_of_any_cell_and_attention(cell, attention):
     expected = decoder(target, states, memory)
     assert np.ptp(expected, axis=1).min() > 1e-3
     states = [state[:, None] for state in states]
+    step = decoder.stepping()
     for t in range(4):
-        x, states = decoder.step(keras.ops.convert_to_tensor(target[:, t : t + 1]), states, memory)
-        logits = decoder.logits(x)
+        logits, states = step(keras.ops.convert_to_tensor(target[:, t : t + 1]), states, memory)
         np.testing.assert_allclose(logits[:, 0], expected[:, t], atol=1e-5, err_msg=f"step {t}")
 
 

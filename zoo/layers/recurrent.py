@@ -297,12 +297,18 @@ class Recurrent(_Driver):
             states, last_states = states[count:], last_states + new_states
         return [x, *last_states]
 
-    def step(self, inputs, states=None):
+    def params(self):
+        """Returns what the steps multiply by, for each cell; the layer must be built."""
+        return [cell.params() for cell in self.cells]
+
+    def step(self, inputs, states=None, params=None):
         """Takes one step, for streams: feed one input, keep the states for the next.
 
         Args:
             inputs: `(batch, features)`.
             states: as the step before returned them, or None for the first step.
+            params: as `params()` returns them, so that many steps need them made but once; without
+                they are made anew.
 
         Returns:
             The output `(batch, output_size)`, and the list of states.
@@ -323,9 +329,9 @@ class Recurrent(_Driver):
             self.build((x.shape[0], None, x.shape[1]))
         states = self._first_states(x, states)
         new_states: list = []
-        for cell in self.cells:
+        for cell, its_params in zip(self.cells, params or self.params(), strict=True):
             count = len(cell.state_size)
-            x, after = cell.step(cell.params(), {}, cell.project(x), states[:count])
+            x, after = cell.step(its_params, {}, cell.project(x), states[:count])
             states, new_states = states[count:], new_states + after
         return x, new_states
 

@@ -56,7 +56,8 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
         return ops.any(goes_on, axis=1)
 
     def advance(t, memory, last, ended, symbols, log_probs, scores, lengths, *states):
-        first = beam * ops.expand_dims(ops.arange(ops.shape(last)[0]), 1)
+        width = last.shape[1]
+        first = width * ops.expand_dims(ops.arange(ops.shape(last)[0]), 1)
 
         def gone_on(x, parents, size):
             """Returns what belongs to the sequences that are gone on with."""
@@ -77,10 +78,16 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
         totals = log_probs[..., None] + costs
         ranks = totals / ops.cast(lengths, "float32")[..., None] ** length_penalty
         ranks = ops.where(totals > NEVER / 2, ranks, NEVER)
-        scores, best = ops.top_k(ops.reshape(ranks, (-1, beam * count)), beam)
+        # One sequence may have fewer that go on with it than the beam is wide.
+        missing = beam - width * count
+
+        def candidates(x):
+            x = ops.reshape(x, (-1, width * count))
+            return ops.pad(x, ((0, 0), (0, missing)), constant_values=NEVER) if missing > 0 else x
+
+        scores, best = ops.top_k(candidates(ranks), beam)
         best = beams(ops.cast(best, "int32"))
-        parents, last = best // count, best % count
-        totals = ops.reshape(totals, (-1, beam * count))
+        parents, last = ops.minimum(best // count, width - 1), best % count
         ended = ops.logical_or(last == PADDING, last == BOUNDARY)
         last = ops.where(ended, PADDING, last)
         symbols = gone_on(symbols, parents, max_length)
@@ -89,7 +96,7 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
             last,
             ended,
             beams(symbols, max_length),
-            beams(ops.take_along_axis(totals, best, axis=1)),
+            beams(ops.take_along_axis(candidates(totals), best, axis=1)),
             beams(scores),
             beams(ops.take_along_axis(lengths, parents, axis=1)),
             *(gone_on(state, parents, state.shape[-1]) for state in states),
@@ -109,25 +116,26 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
         pairs = zip(variables, after, strict=True)
         return (t + 1, *(ops.scatter_update(x, places, part) for x, part in pairs))
 
-    # The beam begins with one sequence, and with others that are worse than any.
-    others = ops.convert_to_tensor([0.0] + [NEVER] * (beam - 1), "float32")
-    nothing = ops.zeros((batch_size, beam), "int32")
-    log_probs = beams(ops.zeros((batch_size, beam), "float32") + others)
+    # Every row begins with one sequence, which takes the first step alone.
+    nothing = ops.zeros((batch_size, 1), "int32")
+    nought = ops.zeros((batch_size, 1), "float32")
+    begun = advance(
+        0,
+        memory,
+        nothing + BOUNDARY,
+        nothing > 0,
+        ops.zeros((batch_size, 1, max_length), "int32"),
+        nought,
+        nought,
+        nothing,
+        *(ops.expand_dims(state, 1) for state in states),
+    )
     _, _, _, symbols, log_probs, scores, *_ = ops.while_loop(
         lambda t, last, ended, symbols, log_probs, *_: ops.logical_and(
             t < max_length, ops.any(unfinished(ended, log_probs))
         ),
         advance_unfinished,
-        (
-            ops.convert_to_tensor(0),
-            beams(nothing + BOUNDARY),
-            beams(nothing > 0),
-            beams(ops.zeros((batch_size, beam, max_length), "int32"), max_length),
-            log_probs,
-            log_probs,
-            beams(nothing),
-            *(beams(ops.repeat(state, beam, axis=0), state.shape[-1]) for state in states),
-        ),
+        (ops.convert_to_tensor(1), *begun),
     )
     return symbols, log_probs, scores
 

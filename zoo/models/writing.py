@@ -260,29 +260,33 @@ class Decoder:
 
         return self._through(x, states, memory, along_time)
 
-    def step(
-        self, symbols: Any, states: list[Any], memory: Memory | None = None
-    ) -> tuple[Any, list[Any]]:
-        """Returns [h ; c] `(batch, beam, features)` after one more symbol in each of a beam.
+    def stepping(self) -> Callable[..., tuple[Any, list[Any]]]:
+        """Returns `step(symbols, states, memory=None) -> (logits, states)`, for one symbol more.
 
-        Args:
-            symbols: `(batch, beam)`.
-            states: `(batch, beam, size)` each; returned, as they are then, beside [h ; c].
-            memory: as `read` returns it.
+        Symbols are `(batch, beam)`, states `(batch, beam, size)` each, before the step and after,
+        a memory is as `read` returns it, and logits are `(batch, beam, symbols)`. What the products
+        of a step need of the weights is made once, by this call.
         """
-        shape = ops.shape(symbols)
+        params = {layer.name: layer.params() for layer in self.recurrent}
 
-        def rows(x):
-            return ops.reshape(x, (-1, x.shape[-1]))
+        def step(symbols, states, memory=None):
+            shape = ops.shape(symbols)
 
-        def beams(x):
-            return ops.reshape(x, (*shape, x.shape[-1]))
+            def rows(x):
+                return ops.reshape(x, (-1, x.shape[-1]))
 
-        def one_step(layer, x, states):
-            h, after = layer.step(rows(x), [rows(state) for state in states])
-            return beams(h), [beams(state) for state in after]
+            def beams(x):
+                return ops.reshape(x, (*shape, x.shape[-1]))
 
-        return self._through(self.embed(symbols), states, memory, one_step)
+            def one_step(layer, x, states):
+                states = [rows(state) for state in states]
+                h, after = layer.step(rows(x), states, params[layer.name])
+                return beams(h), [beams(state) for state in after]
+
+            x, states = self._through(self.embed(symbols), states, memory, one_step)
+            return self.logits(x), states
+
+        return step
 
     def logits(self, x: Any) -> Any:
         """Returns the logits `(batch, time, symbols)` of [h ; c]."""

@@ -52,13 +52,8 @@ class BeamSearch(keras.layers.Layer):
     def call(self, memory, states, source=None):
         mask = None if source is None else ops.not_equal(source, PADDING)
         read = None if memory is None else self.decoder.read(memory, mask)
-
-        def step(symbols, states, read):
-            x, states = self.decoder.step(symbols, states, read)
-            return self.decoder.logits(x), states
-
         symbols, log_probs, scores = beam_search(
-            step,
+            self.decoder.stepping(),
             states,
             read,
             batch_size=ops.shape(states[0] if memory is None else memory)[0],
@@ -276,13 +271,8 @@ class Draw(keras.layers.Layer):
         last = ops.sum(ops.cast(prompt != PADDING, "int32"), axis=1, keepdims=True) - 1
         # The last symbol of a prompt is what the first one drawn comes after.
         _, states = self.decoder.walk(prompt, [], mask=ops.arange(ops.shape(prompt)[1]) < last)
-
-        def step(symbols, states):
-            x, states = self.decoder.step(symbols, states)
-            return self.decoder.logits(x), states
-
         symbols, log_probs = sample(
-            step,
+            self.decoder.stepping(),
             states,
             batch_size=ops.shape(prompt)[0],
             first=ops.take_along_axis(prompt, last, axis=1)[:, 0],
