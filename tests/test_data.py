@@ -8,10 +8,14 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from helpers import ROOT, run_python
+from tensorflow_datasets.core.download.checksums import UrlInfo
+from web import Web
 
 import zoo
 
@@ -549,6 +553,30 @@ def test_missing_data_is_told_within_seconds(name, raw, file, refusal, tmp_path)
     assert file in message
     assert (str(tmp_path / raw) if raw else "ZOO_DATA_DIR is not set") in message
     assert len(message) < 1000
+
+
+def test_a_host_without_the_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("ZOO_DATA_DIR", raising=False)
+    web = Web(tmp_path)
+    url = f"{web.url}/gone.txt"
+
+    class Gone(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+        url_infos = MappingProxyType({url: UrlInfo(4, "0" * 64, "gone.txt")})
+
+        def _info(self):
+            text = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+            return tfds.core.DatasetInfo(builder=self, features=text)
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples(dl_manager.download(url))}
+
+        def _generate_examples(self, path):
+            yield 0, {"text": path.read_text()}
+
+    with pytest.raises(zoo.DataUnavailableError, match=r"gone: .*404.*gone.txt, into a folder"):
+        zoo.data._prepare("gone", Gone(data_dir=tmp_path / "prepared"))
+    web.stop()
 
 
 @pytest.mark.parametrize(

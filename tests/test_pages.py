@@ -11,7 +11,8 @@ from PIL import Image
 
 import zoo
 from training.pages import generated, revisions
-from training.release import add
+from training.release import add, publish
+from zoo.checkpoint import sha256_of
 
 GENERATED = generated(ROOT)
 NAMES = zoo.list_models()
@@ -118,12 +119,39 @@ def test_table_takes_the_place_between_the_marks(root):
     assert generated(root)[root / "README.md"] == page
 
 
-def test_data_without_a_word_on_their_limits_are_refused(root, tmp_path):
-    dataset = FULL_CARD["dataset"] | {"name": "svhn"}
-    zoo.save(random_model(), tmp_path / "trained", card=FULL_CARD | {"dataset": dataset})
-    add(tmp_path / "trained", "svhn_mlp", root / "checkpoints")
-    with pytest.raises(ValueError, match=r"svhn_mlp: .*nothing of .* on svhn"):
-        generated(root)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"dataset": FULL_CARD["dataset"] | {"name": "svhn"}},
+            r"other_mlp: .*nothing of .* on svhn",
+        ),
+        ({"seed": "three"}, r"other_mlp/checkpoint/card.json: .*seed"),
+    ],
+)
+def test_nothing_is_published_where_one_cannot_be(change, message, root):
+    runs = [root / "runs" / name for name in ("digits_mlp", "other_mlp")]
+    for run, card in zip(runs, (FULL_CARD, FULL_CARD | change), strict=True):
+        zoo.save(random_model(), run / "checkpoint", card=card)
+    before = {path: path.is_file() and path.read_bytes() for path in sorted(root.rglob("*"))}
+    with pytest.raises(ValueError, match=message):
+        publish(runs, root)
+    after = {path: path.is_file() and path.read_bytes() for path in sorted(root.rglob("*"))}
+    assert {path.name for path in after.keys() - before.keys()} <= {"other_mlp"}
+    assert all(after[path] == content for path, content in before.items())
+
+
+def test_what_is_published(root):
+    run = root / "runs" / "digits_mlp"
+    zoo.save(random_model(), run / "checkpoint", card=FULL_CARD)
+    (root / "zoo").mkdir()
+    (root / "zoo" / "pins.py").write_text('INDEX_SHA256 = "0"\n')
+    [place] = publish([run], root)
+    assert place == root / "checkpoints" / "digits_mlp" / "3"
+    index = (root / "checkpoints" / "index.json").read_bytes()
+    assert sha256_of(index) in (root / "zoo" / "pins.py").read_text()
+    assert "3" in json.loads(index)["checkpoints"]["digits_mlp"]["revisions"]
+    assert generated(root).keys() <= {path for path in root.rglob("*") if path.is_file()}
 
 
 def test_card_with_a_wrong_field_is_not_released(published, tmp_path):

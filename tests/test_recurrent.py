@@ -269,6 +269,22 @@ def test_a_mask_comes_from_the_layer_before(name):
     np.testing.assert_allclose(value(masking(x)), value(expected), atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [Recurrent, Bidirectional])
+def test_a_mask_from_the_layer_before_beside_states(make):
+    """Keras names a mask otherwise where a call has more tensors than one."""
+    ids = np.array([[3, 1, 2, 0, 0], [0, 4, 0, 2, 1]])
+    embedding = layers.Embedding(5, FEATURES, mask_zero=True)
+    layer = make(random_cell("gru", FEATURES))
+    given = random_states(layer.state_size)
+    x = embedding(ids)
+    expected = value(layer(value(x), initial_state=given, mask=ids != 0))
+    np.testing.assert_allclose(value(layer(x, initial_state=given)), expected, atol=1e-6)
+    assert np.abs(value(layer(value(x), initial_state=given)) - expected).max() > 1e-3
+    inputs = [keras.Input((5,)), *(keras.Input((size,)) for size in layer.state_size)]
+    model = keras.Model(inputs, layer(embedding(inputs[0]), initial_state=inputs[1:]))
+    np.testing.assert_allclose(model.predict_on_batch([ids, *given]), expected, atol=1e-6)
+
+
 def test_a_mask_goes_to_the_layer_after():
     ids = np.array([[3, 1, 2, 0, 0]])
     inputs = keras.Input((None,))
@@ -403,6 +419,19 @@ def test_streaming_through_a_stack(made_once):
     whole, *last = layer(x)
     np.testing.assert_allclose(np.stack(outputs, axis=1), value(whole), atol=1e-6)
     assert_same(states, last, 1e-6)
+
+
+def test_steps_go_by_the_params_they_are_given():
+    layer = Recurrent(random_cell("gru", FEATURES))
+    x, before = random_input((FEATURES,)), random_states([4])
+    with pytest.raises(ValueError, match=r"params: .* has no weights before"):
+        layer.params()
+    first, _ = layer.step(x, before)
+    [params] = layer.params()
+    other = [{name: 2 * tensor for name, tensor in params.items()}]
+    second, _ = layer.step(x, before, other)
+    assert np.abs(value(first) - value(second)).max() > 1e-3
+    np.testing.assert_array_equal(value(layer.step(x, before, [params])[0]), value(first))
 
 
 def test_streaming_alone_builds_the_layer():
@@ -737,13 +766,19 @@ def test_state_of_the_wrong_shape(shape):
     ("shape", "states", "message"),
     [
         ((STEPS, FEATURES), None, r"\(2, 7, 5\)"),
-        ((FEATURES,), [np.ones((2, 4), "float32")], r"states.*\[\(2, 4\)\]"),
-        ((FEATURES,), [np.ones((2, 3), "float32")] * 2, r"states.*\(2, 3\)"),
+        ((FEATURES,), [np.ones((2, 4), "float32")], r"^states must .*\[\(2, 4\)\]"),
+        ((FEATURES,), [np.ones((2, 3), "float32")] * 2, r"^states must .*\(2, 3\)"),
     ],
 )
 def test_bad_step(shape, states, message):
     with pytest.raises(ValueError, match=message):
         recurrent("lstm").step(random_input(shape), states)
+
+
+@pytest.mark.parametrize("make", [Recurrent, Bidirectional])
+def test_a_cell_of_another_dtype(make):
+    with pytest.raises(ValueError, match=r"dtype of 'line' must be bfloat16, .* got float32"):
+        make(make_cell("gru", name="line"), dtype="mixed_bfloat16")
 
 
 @pytest.mark.parametrize("make", [Recurrent, Bidirectional])

@@ -233,6 +233,22 @@ def test_decoding_stops_when_all_have_ended():
     np.testing.assert_allclose(log_probs, 0, atol=1e-5)
 
 
+def test_the_first_step_is_of_one_sequence():
+    """Which all others of a beam would only repeat."""
+    widths = []
+
+    def seen(symbols, states, memory=None):
+        widths.append((symbols.shape[1], states[0].shape[1]))
+        return step(symbols, states)
+
+    whole = search(step=seen, beam=4, max_length=3)
+    assert widths == [(1, 1), (4, 4), (4, 4)]
+    one = search(beam=4, max_length=1)
+    first = plain_beam_search(STATES[0], 4, 1, 1.0)
+    np.testing.assert_array_equal(one[0][0, : len(first)], [padded(row[2], 1) for row in first])
+    assert whole[0].shape == (ROWS, 4, 3)
+
+
 def test_a_row_that_has_ended_takes_no_further_step():
     """Of each row the number that its memory holds is written, as often as the number says."""
     seen = []

@@ -402,6 +402,7 @@ def test_signature_can_be_asked_by_a_request_of_tensorflow_serving(server):
             ["bilstm_atis", "--max-batch-time", "inf"],
             "max_batch_time a number of seconds, got 64 and",
         ),
+        (["gru_shakespeare"], "cannot be served: it has more inputs than one, temperature, texts"),
     ],
 )
 def test_mistake_is_told_in_one_line(arguments, message):

@@ -10,8 +10,9 @@ import pytest
 
 import zoo
 from training import sentences
+from training.driver import Training, start_from
 from training.recipes import recipe
-from training.seeds import train_seeds
+from training.seeds import train_seeds, trained
 from training.variation import vary
 from zoo import card
 from zoo.checkpoint import Checkpoint
@@ -148,12 +149,23 @@ def test_invented_names_and_days_stand_where_others_stood():
     assert not {"new", "york", "boston", "may", "noon"} & set(new_words)
 
 
+def test_a_start_with_other_words_is_refused(tmp_path):
+    def model(*words):
+        return zoo.build("tagger", labels=["A", "B"], vocabulary=words, word_units=3, units=2)
+
+    zoo.save(model("the", "old", "man"), tmp_path / "start")
+    start_from(model("the", "old", "man"), str(tmp_path / "start"))
+    with pytest.raises(ValueError, match=r"start: .*start has another vocabulary"):
+        start_from(model("old", "the", "man"), str(tmp_path / "start"))
+
+
 @pytest.mark.parametrize("name", ["bilstm_atis"])
 def test_training_of_two_seeds(name, need_data, tmp_path):
     chosen = recipe(name)
     need_data(chosen.dataset)
     small = replace(chosen, train=f"{chosen.train}[:400]", test=f"{chosen.test}[:50]", epochs=2)
-    folder = train_seeds(name, small, seeds=[1, 2], output=tmp_path / "runs")
+    training = Training(name, small, 0, tmp_path / "runs", options=" --epochs 2")
+    folder = train_seeds(training, [1, 2])
     found = Checkpoint.open(folder)
     card.check(found.card, name)
     scores = [
@@ -161,8 +173,12 @@ def test_training_of_two_seeds(name, need_data, tmp_path):
     ]
     best = max(scores, key=lambda card: card["validation_metrics"]["f1"])
     assert found.card["seed"] == best["seed"]
+    assert found.card["recipe"] == f"python -m training {name} --seed {best['seed']} --epochs 2"
     assert found.card["seeds"]["f1"]["values"] == [card["metrics"]["f1"] for card in scores]
     model = zoo.load(folder, sha256=found.sha256)
     assert zoo.verify(model)["metrics"] == pytest.approx(found.card["metrics"], abs=1e-3)
     with pytest.raises(FileExistsError, match="exists already"):
-        train_seeds(name, small, seeds=[1, 2], output=tmp_path / "runs")
+        train_seeds(training, [1, 2])
+    other = replace(small, validation=f"{small.validation}[:50]")
+    with pytest.raises(ValueError, match="seed_1 is of another recipe"):
+        trained(replace(training, recipe=other, seed=1, output=training.output / "seed_1"))

@@ -129,8 +129,9 @@ def test_picture_of_two_texts():
 
 
 def test_windows_of_a_text():
-    text = "".join(RNG.choice(list(LETTERS), 10 * texts.WINDOW + 5))
-    found = texts.training_set(recipe("gru_shakespeare"), [text], {})
+    chosen = recipe("gru_shakespeare")
+    text = "".join(RNG.choice(list(LETTERS), 10 * chosen.window + 5))
+    found = texts.training_set(chosen, [text], {})
     model = random_model("language_model", **found.arguments, units=2, embedding_units=2)
     assert found.count == 9
     batches = taken(found, model, batch_size=3)
@@ -144,7 +145,7 @@ def test_windows_of_a_text():
             starts.append(text.index(window))
     for epoch in (starts[:9], starts[9:]):
         # Side by side, from a place that is the epoch's own.
-        assert {after - before for before, after in pairwise(sorted(epoch))} == {texts.WINDOW}
+        assert {after - before for before, after in pairwise(sorted(epoch))} == {chosen.window}
     assert min(starts[:9]) != min(starts[9:])
     assert starts[:9] != sorted(starts[:9])
 

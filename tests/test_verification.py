@@ -42,6 +42,24 @@ def test_known_checkpoints_are_what_they_say(known):
         assert zoo.verify(name, metrics=False)["golden"] < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"dataset": {"name": "mnist"}}, "the card's dataset has no test_split"),
+        (
+            {"dataset": {"name": "mnist", "test_split": "test[:20]"}},
+            "no metric of the task named 'top1'",
+        ),
+    ],
+)
+def test_metrics_that_cannot_be_computed_again(card, message, need_data, tmp_path):
+    need_data("mnist")
+    card = card | {"metrics": {"top1": 0.9}}
+    zoo.save(random_model(units=[5]), tmp_path / "model", card=card)
+    with pytest.raises(ValueError, match=message):
+        zoo.verify(tmp_path / "model")
+
+
 @pytest.mark.parametrize("wrong", [lambda output: output + 0.01, lambda output: output * np.nan])
 def test_golden_output_that_differs(folder, tmp_path, wrong):
     golden_input, golden_output = Checkpoint.open(folder).golden

@@ -291,6 +291,14 @@ def test_accuracy_of_symbols():
     assert float(metric.result()) == pytest.approx(3 / 5)
 
 
+@pytest.mark.parametrize("weights", [[2.0, 1.0], [[2.0, 2.0, 2.0, 5.0], [1.0, 7.0, 7.0, 7.0]]])
+def test_accuracy_of_weighted_symbols(weights):
+    metric = SymbolAccuracy()
+    logits = keras.ops.one_hot(np.array([[3, 4, 5, 0], [2, 0, 0, 0]]), 6)
+    metric.update_state(np.array([[3, 4, 3, 0], [2, 0, 0, 0]]), logits, np.array(weights))
+    assert float(metric.result()) == pytest.approx(5 / 7)
+
+
 def test_gradients_of_padding_are_nothing():
     model = random_model("encoder_decoder", dropout=0.0, **SIZES, **SOURCE)
     inputs, following = zoo.preprocessor(model).encode(["xyz", "z"], ["abc", "f"])

@@ -183,6 +183,34 @@ def test_captions_of_pictures():
     ]
     assert list(answers[0]) == ["output", "log_prob", "score", "alternatives"]
     assert len(write(pictures[0])["output"]) <= writing.CAPTION
+    assert write(pictures[0], max_length=None) == write(pictures[0])
+
+
+@pytest.mark.parametrize("attention", ["none", "scaled_dot"])
+def test_what_a_model_of_mixed_precision_writes(attention, model):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        sources = {"source_vocabulary": list("abc"), "target_vocabulary": PHONEMES}
+        mixed = random_model("encoder_decoder", units=6, attention=attention, **sources)
+        language = random_model("language_model", target_vocabulary=list("abc"), units=7)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    answer = zoo.pipeline(mixed)("abc", max_length=5)
+    found = log_prob_of(mixed, "abc", answer["output"], ended=False)
+    assert answer["log_prob"] == pytest.approx(found, abs=0.5)
+    nats = zoo.pipeline(language).log_prob("abc" * 40)
+    inputs, following = zoo.preprocessor(language).encode(["abc" * 40], ["abc" * 40])
+    logits = language.predict(inputs, verbose=0)[0].astype("float64")
+    steps = np.log(softmax(logits))[np.arange(120), following[0, :120]]
+    # Each would be off by as much as 1/256 of itself, were it rounded.
+    assert nats == pytest.approx(steps.sum(), rel=2e-4)
+
+
+def test_probabilities_that_are_no_numbers():
+    model = random_model("vector_to_sequence", target_vocabulary=list("abc"), units=5)
+    model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
+    with pytest.raises(ValueError, match="probabilities that are no numbers"):
+        zoo.pipeline(model)(random_pictures(1))
 
 
 def test_draws_can_be_repeated(language):

@@ -92,8 +92,8 @@ def main(
         if seeds is not None and start is not None:
             raise ValueError("seeds: all would begin with the weights of --start")
         if seeds is not None:
-            several = range(seed, seed + seeds)
-            folder = train_seeds(name, chosen, seeds=several, output=output)
+            training = Training(name, chosen, seed, output, every, options)
+            folder = train_seeds(training, range(seed, seed + seeds))
         elif engine is not None:
             from training.ray_engine import run
 

@@ -21,6 +21,7 @@ import keras
 import typer
 
 import zoo
+from training.driver import Training
 from training.glove import start_from_glove
 from training.recipe import Recipe, adamw
 from training.recipes import recipe
@@ -99,7 +100,7 @@ def run(kind: str, depth: int, seed: int, epochs: int, runs: Path) -> dict[str, 
     """Trains one network, if it was not, and returns its row of the table."""
     chosen = replace(recipe_of(kind, depth), epochs=epochs)
     name = f"{kind}_{depth}_{seed}"
-    card = trained(name, chosen, seed=seed, output=runs / name).card
+    card = trained(Training(name, chosen, seed, output=runs / name)).card
     before = after = ""
     if kind == "highway" and depth > 1:
         model = zoo.load(runs / name / "checkpoint", trust=True)

@@ -17,7 +17,7 @@ from training.recipe import Recipe
 from training.state import TrainingState, averaged_weights
 from training.training_set import TrainingSet
 from training.workers import ALONE, Worker, digests, undistributed, weights_digest
-from zoo import registry, scores
+from zoo import loading, registry, scores
 from zoo.loading import rounded
 from zoo.verification import evaluate
 
@@ -54,8 +54,8 @@ TRAINING_SETS: dict[str, Callable[..., TrainingSet]] = {
 class Validation(keras.callbacks.Callback):
     """Adds the metrics of a model's task on the validation split to each epoch's logs.
 
-    They are those of the weights that would be published: in full precision, and averaged if the
-    optimizer averages them.
+    They are those of the weights as they are trained, in float32, and averaged if the optimizer
+    averages them.
 
     Args:
         task: of the model.
@@ -153,15 +153,17 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
     recipe, folder = training.recipe, training.checkpoint
     if folder.exists():
         raise FileExistsError(f"{folder} exists already: remove it, or choose another --output")
-    if engine:
-        engine(training)
-    model, state = fit(training)
-    if recipe.dtype:
-        model = rounded(model, recipe.dtype)
-
-    chosen = state.history[state.best_epoch]
-    test = zoo.data.load(recipe.dataset, recipe.test)
-    metrics = evaluate(model, test)
+    try:
+        if engine:
+            engine(training)
+        model, state = fit(training)
+        if recipe.dtype:
+            model = rounded(model, recipe.dtype)
+        validation_metrics = evaluate(model, zoo.data.load(recipe.dataset, recipe.validation))
+        test = zoo.data.load(recipe.dataset, recipe.test)
+        metrics = evaluate(model, test)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(training.state().kept) from None
     card = {
         "summary": recipe.summary,
         "dataset": {
@@ -172,13 +174,9 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
             "test_split": recipe.test,
         },
         "metrics": metrics,
-        "validation_metrics": {
-            key.removeprefix("val_"): round(value, 6)
-            for key, value in chosen.items()
-            if key.startswith("val_")
-        },
+        "validation_metrics": validation_metrics,
         "recipe": training.command,
-        "settings": recipe.settings() | {"best_epoch": chosen["epoch"] + 1},
+        "settings": recipe.settings() | {"best_epoch": state.best_epoch + 1},
         "seed": training.seed,
         "training_seconds": round(state.history[-1]["seconds"]),
         "hardware": " and ".join(state.hardware),
@@ -216,6 +214,11 @@ def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, Traini
         worker.check_equal(digests(examples))
     found = TRAINING_SETS[builder.task](recipe, *examples)
     steps = found.count // recipe.batch_size
+    if not steps:
+        raise ValueError(
+            f"batch_size must be at most the {found.count} examples there are, "
+            f"got {recipe.batch_size}"
+        )
     build = partial(zoo.build, recipe.builder, **found.arguments, **recipe.arguments)
     with worker.distribution(), precision(recipe.precision):
         model = build()
@@ -237,29 +240,28 @@ def fit(training: Training, worker: Worker = ALONE) -> tuple[keras.Model, Traini
             state,
             EpochBoard(training.output / "tensorboard", write_graph=False),
         ]
-    try:
-        while (done := state.restore(model)) < recipe.epochs and not state.at_goal:
-            batches = found.batches(
-                zoo.preprocessor(model),
-                batch_size=recipe.batch_size,
-                seed=seed,
-                first_epoch=done,
-                epochs=recipe.epochs,
+    while (done := state.restore(model)) < recipe.epochs and not state.at_goal:
+        batches = found.batches(
+            zoo.preprocessor(model),
+            batch_size=recipe.batch_size,
+            seed=seed,
+            first_epoch=done,
+            epochs=recipe.epochs,
+        )
+        # Keras cannot begin inside of an epoch: the rest of one is a fit by itself. And with a
+        # goal each is, for of many workers one alone scores it, and all read the state it wrote.
+        is_one = state.step > 0 or recipe.goal is not None
+        with worker.distribution():
+            model.fit(
+                worker.rows_of(batches.skip(state.step), recipe.batch_size),
+                initial_epoch=done,
+                epochs=done + 1 if is_one else recipe.epochs,
+                steps_per_epoch=steps - state.step,
+                shuffle=False,
+                callbacks=callbacks,
+                verbose=(1 if sys.stdout.isatty() else 2) if worker.rank == 0 else 0,
             )
-            with worker.distribution():
-                model.fit(
-                    worker.rows_of(batches.skip(state.step), recipe.batch_size),
-                    initial_epoch=done,
-                    # Keras cannot begin inside of an epoch: the rest of one is a fit by itself.
-                    epochs=done + 1 if state.step else recipe.epochs,
-                    steps_per_epoch=steps - state.step,
-                    shuffle=False,
-                    callbacks=callbacks,
-                    verbose=(1 if sys.stdout.isatty() else 2) if worker.rank == 0 else 0,
-                )
-            worker.wait()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(state.kept) from None
+        worker.wait()
     if worker.count > 1:
         worker.check_equal({"last weights": weights_digest(model.get_weights())}, shown=True)
     scored.set_weights(state.best)
@@ -270,7 +272,7 @@ def start_from(model: keras.Model, checkpoint: str) -> None:
     """Gives a model the weights of a checkpoint, a published one's name or a folder.
 
     Raises:
-        ValueError: if it has other weights than the model.
+        ValueError: if it has other weights than the model, or other words.
     """
     given = zoo.load(checkpoint, trust=True, compile=False)
     wanted, found = ({w.path: tuple(w.shape) for w in one.weights} for one in (model, given))
@@ -281,6 +283,11 @@ def start_from(model: keras.Model, checkpoint: str) -> None:
             f"start: {checkpoint} is of another model: {path} has the shape {found.get(path)}, "
             f"the recipe's {wanted.get(path)}"
         )
+    ours, its = loading.origin(model), loading.origin(given)
+    for words in registry.builder(ours.builder).assets:
+        # Of each word there is a row of weights.
+        if [*ours.arguments[words]] != [*its.arguments[words]]:
+            raise ValueError(f"start: {checkpoint} has another {words} than the recipe's data")
     model.set_weights(given.get_weights())
 
 

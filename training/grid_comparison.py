@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from training.driver import Training
 from training.recipe import Recipe
 from training.recipes import recipe
 from training.seeds import trained
@@ -62,7 +63,7 @@ def run(task: str, kind: str, epochs: int | None, runs: Path) -> list[dict[str, 
     chosen = recipe_of(task, kind)
     chosen = replace(chosen, epochs=epochs or chosen.epochs)
     name = f"{task}_{kind}".replace(" ", "_")
-    card = trained(name, chosen, seed=0, output=runs / name).card
+    card = trained(Training(name, chosen, seed=0, output=runs / name)).card
     units = chosen.arguments["units"]
     an_epoch = int(chosen.train.removeprefix("train[:").removesuffix("]"))
     rows = []

@@ -203,6 +203,19 @@ _DATA = {
 }
 
 
+# What a card does not say of how its weights came to be.
+_REMARKS = {
+    "grid_lstm_addition_13": (
+        "It was trained as `grid_lstm_addition_15`, and which epoch was kept was decided by sums "
+        "of 15 digits; the validation figure is of the kept weights, measured afterwards."
+    ),
+    "grid_lstm_memorization_20": (
+        "Of the 54 epochs that it was to have it had 38: it was cut off when all of the "
+        "validation split was right for the first time: what the recipe's `goal` does now."
+    ),
+}
+
+
 def render(info: Mapping[str, Any], latency: Mapping[str, str] | None) -> str:
     """Returns the page of a checkpoint, as Markdown.
 
@@ -283,7 +296,10 @@ def _results(info: Mapping[str, Any]) -> str:
 
 def _training(info: Mapping[str, Any]) -> str:
     rows = [list(row) for row in cards.training(info).items()]
-    return _fenced("", f"{info['recipe']}\n") + "\n\n" + table(["", ""], rows)
+    parts = [_fenced("", f"{info['recipe']}\n"), table(["", ""], rows)]
+    if remark := _REMARKS.get(info["name"]):
+        parts.append(remark)
+    return "\n\n".join(parts)
 
 
 def _citation(text: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from zoo.arguments import fraction
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -17,8 +19,9 @@ class Recipe:
     generator, or with a text and such a generator; both are `functools.partial`s, so that a card
     can name their settings; `late_augment` has a number of last epochs and what augments them
     instead. With `glove` the vocabulary has so many words, those of training among them, and their
-    embeddings start from GloVe; with `subwords` texts are made of so many parts of words. Of a task
-    that is made, texts of training grow to the size `grown_to`, or to that of the data set.
+    embeddings start from GloVe; with `subwords` texts are made of so many parts of words. A long
+    text is cut into windows of `window` symbols. Of a task that is made, texts of training grow to
+    the size `grown_to`, or to that of the data set.
     `dtype` is what the weights are rounded to and stored in, as `zoo.save` has it; `precision` is
     the dtype policy of Keras that they are trained with.
     The largest value of `monitor` marks the best epoch, or with a minus sign in front the smallest;
@@ -40,6 +43,7 @@ class Recipe:
     late_augment: tuple[int, partial[Any]] | None = None
     glove: int | None = None
     subwords: int | None = None
+    window: int | None = None
     grown_to: int | None = None
     dtype: str | None = None
     precision: str | None = None
@@ -87,6 +91,7 @@ class Recipe:
             "late_augment": late and {"epochs": late[0], **(named(late[1]) or {})},
             "glove": self.glove,
             "subwords": self.subwords,
+            "window": self.window,
             "grown_to": self.grown_to,
             "dtype": self.dtype,
             "precision": self.precision,
@@ -110,11 +115,19 @@ def adamw(
     Gradients of more than `clip_norm` are scaled down to it, those of `accumulation` steps make one
     update, and with `averaging` an exponential moving average of the weights, of that momentum, is
     what the training results in.
+
+    Raises:
+        ValueError: if `rate` is not positive, `averaging` is not at least 0 and less than 1, or
+            there are fewer steps than one update has.
     """
+    if not 0 < rate < float("inf"):
+        raise ValueError(f"rate must be a positive number, got {rate!r}")
+    if accumulation > steps:
+        raise ValueError(f"accumulation must be at most the {steps} steps, got {accumulation}")
     updates = steps // accumulation
     warmup = max(1, updates // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, updates - warmup, warmup_target=rate, warmup_steps=warmup
+        0.0, max(1, updates - warmup), warmup_target=rate, warmup_steps=warmup
     )
     return keras.optimizers.AdamW(
         schedule,
@@ -122,7 +135,7 @@ def adamw(
         clipnorm=clip_norm,
         gradient_accumulation_steps=accumulation if accumulation > 1 else None,
         use_ema=averaging is not None,
-        ema_momentum=averaging or 0.0,
+        ema_momentum=fraction("averaging", averaging or 0.0),
     )
 
 

@@ -7,6 +7,7 @@ written from the cards (`training/pages.py`) are written anew.
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,6 @@ import typer
 from training.pages import generated, revisions, size
 from zoo import card as cards
 from zoo.checkpoint import CARD, MANIFEST, Checkpoint, sha256_of, to_json, written_whole
-from zoo.hub import shipped
 
 ROOT = Path(__file__).parent.parent
 
@@ -61,10 +61,33 @@ def write_index(checkpoints: Path) -> str:
     return sha256_of(content)
 
 
-def pin(sha256: str) -> None:
+def pin(sha256: str, root: Path) -> None:
     """Makes the package believe the index of this sha256, and no other."""
-    pins = ROOT / "zoo" / "pins.py"
+    pins = root / "zoo" / "pins.py"
     pins.write_text(re.sub(r'INDEX_SHA256 = ".*"', f'INDEX_SHA256 = "{sha256}"', pins.read_text()))
+
+
+def publish(folders: Sequence[Path], root: Path) -> list[Path]:
+    """Publishes trained checkpoints in a source tree and returns their places, or changes nothing.
+
+    Raises:
+        ValueError: as `add`, or if a page cannot be written of a card.
+    """
+    checkpoints = root / "checkpoints"
+    added: list[Path] = []
+    try:
+        for folder in folders:
+            added.append(add(folder / "checkpoint", folder.name, checkpoints))
+        pages = generated(root)
+    except BaseException:
+        # Or the same command, when it can be done, would publish these again.
+        for place in added:
+            shutil.rmtree(place)
+        raise
+    pin(write_index(checkpoints), root)
+    for path, content in pages.items():
+        path.write_text(content)
+    return added
 
 
 def main(
@@ -74,12 +97,8 @@ def main(
     ] = None,
 ) -> None:
     """Publish trained checkpoints in this source tree."""
-    for folder in folders or []:
-        typer.echo(f"{add(folder / 'checkpoint', folder.name, shipped())}")
-    pages = generated(ROOT)
-    pin(write_index(shipped()))
-    for path, content in pages.items():
-        path.write_text(content)
+    for place in publish(folders or [], ROOT):
+        typer.echo(str(place))
 
 
 if __name__ == "__main__":

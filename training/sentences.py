@@ -1,4 +1,4 @@
-"""Sentences for training: batches that are a function of the seed and the epoch alone."""
+"""Sentences for training: batches that are a function of seed and epoch."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence

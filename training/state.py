@@ -25,7 +25,8 @@ class TrainingState(keras.callbacks.Callback):
 
     It holds weights, optimizer, states of random generators, best weights, history, and where the
     training stands: how many epochs are finished, and how many steps of the next one. It is written
-    after every epoch, and in one when `every` seconds have passed since.
+    after every epoch, and in one, but not after its last step, when `every` seconds have passed
+    since.
 
     Args:
         path: of the state file; `log.csv` is written beside it.
@@ -138,21 +139,22 @@ class TrainingState(keras.callbacks.Callback):
             raise LossError(f"the loss of epoch {len(self.history) + 1} is {loss}; {self.kept}")
         self.step = self._first + batch + 1
         self.loss = loss + (self._loss_before - loss) * self._first / self.step
-        if self.writes and time.monotonic() - self._written >= self.every:
+        # What is missing after the last step is the end of the epoch, which no step brings.
+        is_last = batch + 1 == (self.params or {})["steps"]
+        if self.writes and not is_last and time.monotonic() - self._written >= self.every:
             self._write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {key: float(value) for key, value in (logs or {}).items()} | {"loss": self.loss}
         self.step, self.loss = 0, 0.0
         self.history.append({"epoch": epoch, **logs, "seconds": round(self.seconds, 1)})
-        if self.at_goal:
-            self.model.stop_training = True
         if not self.writes:
             return
         if self.best_epoch == len(self.history) - 1:
             self.best = averaged_weights(self.model)
-        self._write()
+        # The state last: an epoch that it does not have is gone through again, and logged.
         replace_table(self.path.with_name("log.csv"), self.history)
+        self._write()
 
     def _write(self) -> None:
         """Replaces the file by the state as it is.

@@ -14,7 +14,7 @@ class TrainingSet:
     `arguments` are those of the builder that the data decide, `count` is the number of examples of
     an epoch. `batches` is called with the model's preprocessor and `batch_size`, `seed`,
     `first_epoch` and `epochs`, by name; its batches are those of the epochs from `first_epoch` to
-    before `epochs`, a function of the seed and the epoch alone.
+    before `epochs`, a function of the seed, the epoch, and of how many there are.
     """
 
     arguments: dict[str, Any]

@@ -272,6 +272,7 @@ def _prepared(name: str) -> Any:
 
 def _prepare(name: str, builder: Any) -> None:
     """Makes the data of a builder ready, from raw files on disk or from the network."""
+    import requests
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
@@ -296,6 +297,8 @@ def _prepare(name: str, builder: Any) -> None:
             )
         except NonMatchingChecksumError as error:
             raise IntegrityError(f"{name}: {error}") from error
+        except (tfds.download.DownloadError, requests.RequestException) as error:
+            raise _unavailable(name, builder, raw, str(error)) from error
 
 
 def _raw_files(builder: Any) -> dict[str, str]:
@@ -313,8 +316,7 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     """Raises an error within seconds where tensorflow-datasets would retry for minutes."""
     import requests
 
-    files = _raw_files(builder)
-    url, _ = urldefrag(next(iter(files)))
+    url, _ = urldefrag(next(iter(_raw_files(builder))))
     outcome = "no answer"
 
     def reach() -> None:
@@ -331,9 +333,14 @@ def _check_reachable(name: str, builder: Any, raw: Path | None) -> None:
     thread.start()
     thread.join(_SECONDS_TO_REACH)
     if outcome:
-        where = f"{raw} does not hold its files" if raw else "ZOO_DATA_DIR is not set"
-        raise DataUnavailableError(
-            f"{name}: not on disk ({where}) and {url} cannot be reached ({outcome}). Put its raw "
-            f"files, {', '.join(files.values())}, into a folder {name}/ and set ZOO_DATA_DIR to "
-            "the folder above it"
-        )
+        raise _unavailable(name, builder, raw, f"{url} cannot be reached ({outcome})")
+
+
+def _unavailable(name: str, builder: Any, raw: Path | None, reason: str) -> DataUnavailableError:
+    """Returns the error that says why there are no data, and where they are looked for."""
+    where = f"{raw} does not hold its files" if raw else "ZOO_DATA_DIR is not set"
+    return DataUnavailableError(
+        f"{name}: not on disk ({where}) and {reason}. Put its raw files, "
+        f"{', '.join(_raw_files(builder).values())}, into a folder {name}/ and set ZOO_DATA_DIR to "
+        "the folder above it"
+    )

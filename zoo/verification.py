@@ -32,8 +32,8 @@ def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> 
     Raises:
         IntegrityError: if a file, the golden output or a metric is not what was published.
         DataUnavailableError: if the test set is neither on disk nor reachable.
-        ValueError: if a model was not loaded from a checkpoint, or its head was changed; or as
-            `zoo.load`.
+        ValueError: if a model was not loaded from a checkpoint, or its head was changed; if the
+            card has a metric that is none of the task, or does not say on what; or as `zoo.load`.
     """
     model = source if isinstance(source, keras.Model) else loading.load(source, **fetching)
     found = loading.origin(model).published
@@ -53,9 +53,13 @@ def verify(source: loading.Source, *, metrics: bool = True, **fetching: Any) -> 
             raise IntegrityError(f"{found.path}: the golden output differs by {difference:.3g}")
     published, dataset = found.card.get("metrics"), found.card.get("dataset")
     if metrics and published and dataset:
+        if missing := [field for field in ("name", "test_split") if field not in dataset]:
+            raise ValueError(f"{found.path}: the card's dataset has no {missing[0]} to score on")
         examples = data.load(dataset["name"], dataset["test_split"])
         report["metrics"] = evaluate(model, examples)
         for name, value in published.items():
+            if name not in report["metrics"]:
+                raise unknown_name("metric of the task", name, report["metrics"])
             tolerance = _tolerance(name, len(examples[0]))
             if not abs(report["metrics"][name] - value) <= tolerance:
                 raise IntegrityError(

@@ -54,6 +54,8 @@ def _shakespeare(summary: str, arguments: dict[str, Any]) -> Recipe:
         test="validation+test",
         epochs=20,
         batch_size=16,
+        # Room for some speakers, whose names come again.
+        window=256,
         augment=partial(renamed, rate=0.7),
         optimizer=partial(adamw, rate=2e-3, weight_decay=1e-2),
         dtype="float16",

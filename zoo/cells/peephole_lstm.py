@@ -35,6 +35,10 @@ class PeepholeLSTMCell(LSTMCell):
             name="peephole", shape=(3, self.units), initializer=self.bias_initializer
         )
 
+    def gates(self, inputs, before):
+        """Raises a NotImplementedError: the gates read c too, which h before does not tell."""
+        raise NotImplementedError("gates of a PeepholeLSTMCell need the memory, not h alone")
+
     def params(self):
         rows = ops.split(self.as_value(self.peephole), 3)
         return super().params() | dict(zip(("p_i", "p_f", "p_o"), rows, strict=True))

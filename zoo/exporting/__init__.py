@@ -57,12 +57,13 @@ def export(
     - `serving_default` of a text classifier takes `texts` and returns `probabilities` and `labels`
       as that of an image classifier does, "" for a text without words.
     - `serving_default` of an encoder-decoder takes `texts` and returns, of a beam search of width
-      5, `outputs`, string `(batch,)`, their `log_probs` and `scores`, float32 `(batch,)`; and all
-      five as `alternatives`, `alternative_log_probs` and `alternative_scores` `(batch, 5)`, the
-      best first. What is written for pictures has the same outputs, for `pixels`, or in
-      `serving_images` for `image_bytes`.
+      5, or of as many as there are symbols, `outputs`, string `(batch,)`, their `log_probs` and
+      `scores`, float32 `(batch,)`; and the whole beam as `alternatives`, `alternative_log_probs`
+      and `alternative_scores` `(batch, 5)`, the best first. What is written for pictures has the
+      same outputs, for `pixels`, or in `serving_images` for `image_bytes`.
     - `serving_default` of a language model takes `texts` and `temperature`, a float32, and returns
-      200 symbols that are drawn to follow each, `outputs`, and their `log_probs`.
+      200 symbols that are drawn to follow each, `outputs`, and their `log_probs`; each time it is
+      loaded its draws begin alike.
     - `predict` of all takes what `zoo.preprocessor(…).encode` returns, and returns the model's
       outputs, float32: `logits`, or of a labeller of words `labels` and perhaps `intents`, and
       besides them `tag_ids`, int32 `(batch, words)`, numbers of the tags, and their `scores`.

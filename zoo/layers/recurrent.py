@@ -29,6 +29,7 @@ class _Driver(keras.layers.Layer):
     def __init__(
         self,
         cells,
+        *,
         return_sequences=False,
         return_state=False,
         stateful=False,
@@ -42,6 +43,12 @@ class _Driver(keras.layers.Layer):
                 )
         kwargs.setdefault("dtype", cells[0].dtype_policy)
         super().__init__(**kwargs)
+        for cell in cells:
+            if cell.compute_dtype != self.compute_dtype:
+                raise ValueError(
+                    f"dtype of {cell.name!r} must be {self.compute_dtype}, that of its driver, "
+                    f"got {cell.compute_dtype}"
+                )
         self.cells = cells
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -108,7 +115,7 @@ class _Driver(keras.layers.Layer):
         if shape[1] == 0:
             raise ValueError(f"sequences must have at least one step, got shape {tuple(shape)}")
 
-    def _first_states(self, inputs, initial_state):
+    def _first_states(self, inputs, initial_state, name="initial_state"):
         """Returns the states that a call starts from, after a look at those that were given."""
         batch_size = inputs.shape[0]
         if initial_state is None:
@@ -125,7 +132,7 @@ class _Driver(keras.layers.Layer):
         expected = [(batch_size, size) for size in self.state_size]
         if len(shapes) != len(expected) or not all(map(_agree, shapes, expected)):
             raise ValueError(
-                f"initial_state must hold {len(expected)} states of sizes {self.state_size}, "
+                f"{name} must hold {len(expected)} states of sizes {self.state_size}, "
                 f"(batch, size) each, got shapes {shapes}"
             )
         return [ops.cast(state, self.compute_dtype) for state in given]
@@ -149,7 +156,9 @@ class _Driver(keras.layers.Layer):
             )
         return sequences, ops.transpose(mask)[..., None]
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(self, sequences, initial_state=None, mask=None, training=False, sequences_mask=None):
+        # Where states are given, Keras hands the mask of the sequences over by this name.
+        mask = sequences_mask if mask is None else mask
         x, mask = self._along_time(sequences, mask)
         states = self._first_states(sequences, initial_state)
         masks = [] if mask is None else [mask]
@@ -245,7 +254,8 @@ class Recurrent(_Driver):
         go_backwards: whether to walk from the last step to the first; outputs are in the order of
             the walk.
         stateful: whether a call starts from the states that the call before ended with, until
-            `reset_state()`; needs a fixed batch size.
+            `reset_state()`; needs a fixed batch size. On JAX, as with Keras's own layers, only
+            calls outside of `fit`, `predict` and `jit` can keep states.
         unroll: whether to write out every step, for short sequences of a known length.
         zero_output_for_mask: whether the output of a masked step is 0, and not the one before it.
 
@@ -264,7 +274,7 @@ class Recurrent(_Driver):
             the shapes above, or the sequences have no step.
     """
 
-    def __init__(self, cell, go_backwards=False, zero_output_for_mask=False, **kwargs):
+    def __init__(self, cell, *, go_backwards=False, zero_output_for_mask=False, **kwargs):
         cells = list(cell) if isinstance(cell, list | tuple) else [cell]
         if not cells:
             raise ValueError("cell must be a cell of zoo.cells or a list of them, got none")
@@ -298,7 +308,13 @@ class Recurrent(_Driver):
         return [x, *last_states]
 
     def params(self):
-        """Returns what the steps multiply by, for each cell; the layer must be built."""
+        """Returns what the steps multiply states by, for each cell, of the weights as they are.
+
+        Raises:
+            ValueError: if the layer is not built, so that there are no weights.
+        """
+        if not self.built:
+            raise ValueError(f"params: {self.name!r} has no weights before a call, step or build")
         return [cell.params() for cell in self.cells]
 
     def step(self, inputs, states=None, params=None):
@@ -307,8 +323,8 @@ class Recurrent(_Driver):
         Args:
             inputs: `(batch, features)`.
             states: as the step before returned them, or None for the first step.
-            params: as `params()` returns them, so that many steps need them made but once; without
-                they are made anew.
+            params: as `params()` returns them, so that many steps need them made but once; where
+                weights change they must be made anew, as they are without.
 
         Returns:
             The output `(batch, output_size)`, and the list of states.
@@ -327,7 +343,7 @@ class Recurrent(_Driver):
             )
         if not self.built:
             self.build((x.shape[0], None, x.shape[1]))
-        states = self._first_states(x, states)
+        states = self._first_states(x, states, "states")
         new_states: list = []
         for cell, its_params in zip(self.cells, params or self.params(), strict=True):
             count = len(cell.state_size)

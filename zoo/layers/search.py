@@ -14,7 +14,7 @@ from zoo.layers.words import BOUNDARY, PADDING, UNKNOWN
 NEVER = -1e9
 
 
-def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length_penalty=1.0):
+def beam_search(step, states, memory=None, *, batch_size, beam, max_length, length_penalty=1.0):
     """Returns the likeliest sequences, by a search that follows `beam` of them at once.
 
     Sequences are ranked by their score, log p / length ** length_penalty, in which the boundary
@@ -25,8 +25,8 @@ def beam_search(step, states, memory=(), *, batch_size, beam, max_length, length
 
     Args:
         step: `(symbols, states, memory) -> (logits, states)`, of the symbols chosen last, int32
-            `(rows, beam)`, and states `(rows, beam, size)`, for some rows of the batch; logits are
-            `(rows, beam, symbols)`.
+            `(rows, n)`, and states `(rows, n, size)`, for some rows of the batch; logits are
+            `(rows, n, symbols)`. At the first step n is 1, then `beam`.
         states: before the first step, `(batch, size)` each.
         memory: what a step reads besides, tensors `(batch, ...)` in any structure; it is given
             those of its rows.

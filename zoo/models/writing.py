@@ -264,8 +264,8 @@ class Decoder:
         """Returns `step(symbols, states, memory=None) -> (logits, states)`, for one symbol more.
 
         Symbols are `(batch, beam)`, states `(batch, beam, size)` each, before the step and after,
-        a memory is as `read` returns it, and logits are `(batch, beam, symbols)`. What the products
-        of a step need of the weights is made once, by this call.
+        a memory is as `read` returns it, and logits are `(batch, beam, symbols)`. What its products
+        with the states need of the weights is made once, by this call.
         """
         params = {layer.name: layer.params() for layer in self.recurrent}
 
@@ -329,8 +329,10 @@ class Decoder:
             return h
         if memory.keys:
             return ops.concatenate([h, self.attend(i, h, memory)], axis=-1)
+        # A search keeps what it starts with in float32, whatever the layers compute in.
+        values = ops.cast(memory.values, h.dtype)
         # No sum with zeros: Keras may take the memory of a batch of one for a bias of steps.
-        return ops.concatenate([h, ops.ones_like(h[..., :1]) * memory.values], axis=-1)
+        return ops.concatenate([h, ops.ones_like(h[..., :1]) * values], axis=-1)
 
 
 def first_states(decoder: Decoder, whole: Any) -> list[Any]:
@@ -380,7 +382,11 @@ class SymbolAccuracy(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.cast(y_true, "int32")
         right = ops.equal(y_true, ops.cast(ops.argmax(y_pred, axis=-1), "int32"))
-        counted = ops.not_equal(y_true, PADDING)
+        counted = ops.cast(ops.not_equal(y_true, PADDING), self.dtype)
+        if sample_weight is not None:
+            weights = ops.cast(ops.convert_to_tensor(sample_weight), self.dtype)
+            # Of each text, or of each of its symbols.
+            counted = counted * (weights[:, None] if len(weights.shape) == 1 else weights)
         # Flat, or Keras would take the mean of a row first: less, where a batch is of longer texts.
         return super().update_state(ops.reshape(right, (-1,)), ops.reshape(counted, (-1,)))
 

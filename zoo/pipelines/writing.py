@@ -1,7 +1,8 @@
 """Texts that a model writes: for another text, for a picture, or going on from a prompt."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from numbers import Real
 from typing import Any
 
 import keras
@@ -23,6 +24,8 @@ CAPTION = 50
 CONTINUATION = 200
 # Symbols whose probabilities are asked for at once, with the state carried on to the next ones.
 WINDOW = 1000
+# Compiled searches that are kept, each for options of its own.
+GRAPHS = 8
 
 
 class BeamSearch(keras.layers.Layer):
@@ -129,7 +132,7 @@ class _SearchPipeline(Pipeline):
     def __init__(self, model: keras.Model, preprocessor: Any):
         self.model = model
         self.preprocessor = preprocessor
-        self._search = cache(lambda *options: compiled(searching(model, *options)))
+        self._search = lru_cache(GRAPHS)(lambda *options: compiled(searching(model, *options)))
 
     def check_options(
         self, n_best: int = 1, beam: int | None = None, max_length: int | None = None
@@ -156,12 +159,15 @@ class _SearchPipeline(Pipeline):
         for rows, log_probs, scores in zip(
             found["symbols"], found["log_probs"], found["scores"], strict=True
         ):
-            yield [
+            outputs = [
                 (row[row != PADDING].tolist(), _output(self.preprocessor.target, row, p, score))
                 for row, p, score in zip(rows, log_probs, scores, strict=True)
                 # What only fills the beam is none.
                 if p > NEVER / 2
             ][:n_best]
+            if not outputs:
+                raise ValueError(f"{self.model.name!r} gives probabilities that are no numbers")
+            yield outputs
 
 
 class SequencePipeline(_SearchPipeline):
@@ -237,10 +243,11 @@ class CaptionPipeline(_SearchPipeline):
         return is_one_picture(inputs, self.preprocessor.pictures.shape)
 
     def answers(
-        self, batch: Any, max_length: int = CAPTION, **options: Any
+        self, batch: Any, max_length: int | None = None, **options: Any
     ) -> Iterator[dict[str, Any]]:
         pixels = self.preprocessor.pictures.encode(batch)
-        for found in self.search({"pixels": pixels}, max_length=max_length, **options):
+        length = max_length or CAPTION
+        for found in self.search({"pixels": pixels}, max_length=length, **options):
             alternatives = [output for _, output in found]
             yield {**alternatives[0], "alternatives": alternatives}
 
@@ -305,7 +312,7 @@ class LanguagePipeline(Pipeline):
     def __init__(self, model: keras.Model, preprocessor: Any):
         self.model = model
         self.preprocessor = preprocessor
-        self._draw = cache(self._drawing)
+        self._draw = lru_cache(GRAPHS)(self._drawing)
         self._likelihood = cache(lambda: compiled(_likelihood(model)))
 
     def check_options(
@@ -316,7 +323,7 @@ class LanguagePipeline(Pipeline):
         seed: int | None = None,
     ) -> None:
         positive_integer("max_length", max_length)
-        if not isinstance(temperature, int | float) or not 0 <= temperature < float("inf"):
+        if not isinstance(temperature, Real) or not 0 <= temperature < float("inf"):
             raise ValueError(f"temperature must be 0 or more, got {temperature!r}")
         symbols = len(self.preprocessor.labels)
         if top_k is not None and positive_integer("top_k", top_k) > symbols:
@@ -409,7 +416,7 @@ def _likelihood(model: keras.Model) -> keras.Model:
         for i, size in enumerate(decoder.state_size)
     }
     x, after = decoder.walk(target, list(states.values()))
-    log_probs = ops.log_softmax(decoder.logits(x), axis=-1)
+    log_probs = ops.log_softmax(ops.cast(decoder.logits(x), "float32"), axis=-1)
     log_probs = ops.take_along_axis(log_probs, following[..., None], axis=-1)[..., 0]
     return keras.Model(
         {"target": target, "following": following, **states},

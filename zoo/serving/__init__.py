@@ -53,7 +53,7 @@ def serve(
         ModuleNotFoundError: if MLServer is not installed.
         OSError: if a port is taken, or the host is none of this machine.
         ValueError: if two sources have one name or two ports one number, a bound of the batches is
-            none, or as `zoo.export`.
+            none, a model takes more than one tensor, as a language model does; or as `zoo.export`.
         FileExistsError: if `folder` holds an export of a checkpoint that is not the zoo's own.
         RuntimeError: if a model cannot be loaded.
     """
@@ -114,7 +114,7 @@ def write_models(
     """Writes `NAME/VERSION/`, a SavedModel, and `NAME/model-settings.json` of each checkpoint.
 
     Raises:
-        ValueError: as `zoo.export`.
+        ValueError: if a model takes more than one tensor; or as `zoo.export`.
         FileExistsError: as `serve`.
     """
     for source in sources:
@@ -126,12 +126,16 @@ def write_models(
             # A mistake is told before Keras is imported.
             hub.fetch(source, trust=trust)
             saved_model = zoo.export(source, folder / name, trust=trust)
+        signature = signature_of(saved_model)
+        if len(signature["inputs"]) > 1:
+            asked = ", ".join(one["name"] for one in signature["inputs"])
+            raise ValueError(f"{source} cannot be served: it has more inputs than one, {asked}")
         settings = {
             "name": name,
             "implementation": "zoo.serving.runtime.SavedModelRuntime",
             "platform": "tensorflow_savedmodel",
             "versions": [saved_model.name],
-            **signature_of(saved_model),
+            **signature,
             "parameters": {
                 "uri": str(saved_model.absolute()),
                 "version": saved_model.name,
