@@ -3,6 +3,7 @@
 from zoo.layers.crf import CRF
 from zoo.layers.grid import GridLSTM3D, GridLSTMBlock
 from zoo.layers.highway import Highway, HighwayStack
+from zoo.layers.pointer import Pointer
 from zoo.layers.pooling import AttentionPooling
 from zoo.layers.recurrent import Bidirectional, Recurrent
 from zoo.layers.words import CharacterCNN, ContextWindow, LetterTrigrams, WordDropout
@@ -18,6 +19,7 @@ __all__ = [
     "Highway",
     "HighwayStack",
     "LetterTrigrams",
+    "Pointer",
     "Recurrent",
     "WordDropout",
 ]

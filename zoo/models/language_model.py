@@ -33,6 +33,7 @@ def language_model(
     tied: bool = False,
     dropout: float = 0.2,
     recurrent_dropout: float = 0.0,
+    pointer_length: int = 0,
 ) -> keras.Model:
     """Builds a recurrent language model (Mikolov et al., Interspeech 2010), over any cell.
 
@@ -53,10 +54,12 @@ def language_model(
         dropout: rate on embeddings, between layers and before the logits, in training.
         recurrent_dropout: rate on the states, one mask a text (Gal and Ghahramani,
             arXiv:1512.05287), in training.
+        pointer_length: how many of the last symbols a pointer can copy (`zoo.layers.Pointer`), so
+            that a name comes again as it was read; none without.
 
     Returns:
         A model from a dict of `target` `(batch, time)`, integers, to the logits of the symbol after
-        each, `(batch, time, symbols)`.
+        each, `(batch, time, symbols)`; with a pointer they are log p.
 
     Raises:
         ValueError: if there is no such cell or option of it, `target_vocabulary` is empty, a size
@@ -75,5 +78,6 @@ def language_model(
         tied=tied,
         dropout=dropout,
         recurrent_dropout=recurrent_dropout,
+        pointer_length=pointer_length,
     )
     return keras.Model({"target": target}, decoder(target, []), name="language_model")

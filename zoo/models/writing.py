@@ -11,13 +11,14 @@ from zoo.arguments import fraction, not_negative_integer, positive_integer
 from zoo.cells import named_cell
 from zoo.errors import unknown_name
 from zoo.layers import Recurrent
+from zoo.layers.pointer import Pointer, mixed
 from zoo.layers.words import BOUNDARY, PADDING
 from zoo.preprocessing.sequence import SequencePreprocessor
 from zoo.registry import register
 
 ATTENTION = ("none", "dot", "scaled_dot", "additive")
 # How the names of a decoder's layers begin.
-LAYERS = ("target_embeddings", "readout", "decoder_", "attention_", "queries_", "keys_")
+LAYERS = ("target_embeddings", "readout", "decoder_", "attention_", "queries_", "keys_", "pointer")
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -117,11 +118,15 @@ class Decoder:
     a beam is to attention what the steps of a target are; but a second layer remembers where the
     first has read. A memory without attention is one vector, the context of every step. Without
     recurrent layers h is the embedding itself: only what was written goes back.
+
+    With a pointer, which shares the probability out among symbols that were there before and all
+    others, [h ; c] has behind it what the pointer found, and logits are log p of the mixture.
     """
 
     def __init__(self, layers: dict[str, keras.layers.Layer]):
         self._layers = layers
         self.recurrent = [one for name, one in layers.items() if name.startswith("decoder_")]
+        self.pointer = layers.get("pointer")
 
     @classmethod
     def new(
@@ -137,6 +142,7 @@ class Decoder:
         dropout: float,
         recurrent_dropout: float = 0.0,
         attention: str = "none",
+        pointer_length: int = 0,
     ) -> "Decoder":
         """Returns a decoder of new layers.
 
@@ -149,6 +155,7 @@ class Decoder:
             dropout: rate on what a recurrent layer reads and before the logits.
             recurrent_dropout: rate on the states, as the cells have it.
             attention: "none", "dot", "scaled_dot" or "additive".
+            pointer_length: how many of the last symbols a pointer can copy; none without.
 
         Raises:
             ValueError: if there is no such cell, option of it or attention, or a size or rate is
@@ -194,6 +201,8 @@ class Decoder:
                 layers.append(keras.layers.AdditiveAttention(name=f"attention_{i}"))
             if attention != "none":
                 layers.append(keras.layers.Dense(size, use_bias=False, name=f"keys_{i}"))
+        if not_negative_integer("pointer_length", pointer_length):
+            layers.append(Pointer(symbols, pointer_length, name="pointer"))
         return cls({layer.name: layer for layer in layers})
 
     @classmethod
@@ -208,12 +217,15 @@ class Decoder:
 
     @property
     def state_size(self) -> list[int]:
-        """The sizes of the states, of all recurrent layers one after another."""
-        return [size for layer in self.recurrent for size in layer.state_size]
+        """The sizes of the states, of all layers that have some, one after another."""
+        return [size for layer in self._with_states() for size in layer.state_size]
 
     def initial_state(self, batch_size: int) -> list[Any]:
-        """Returns the cells' own states before the first step, `(batch_size, size)` each."""
-        return [state for layer in self.recurrent for state in layer.get_initial_state(batch_size)]
+        """Returns the layers' own states before the first step, `(batch_size, size)` each."""
+        return [s for layer in self._with_states() for s in layer.get_initial_state(batch_size)]
+
+    def _with_states(self) -> list[Any]:
+        return [*self.recurrent, *([self.pointer] if self.pointer else [])]
 
     def read(self, values: Any, mask: Any = None) -> Memory:
         """Returns a memory of `values` and `mask`, as `Memory` has them."""
@@ -225,7 +237,7 @@ class Decoder:
 
         Args:
             target: `(batch, time)`, the boundary and the true symbols.
-            states: before the first step, `(batch, size)` each; none for the cells' own.
+            states: before the first step, `(batch, size)` each; none for the layers' own.
             memory: as `read` returns it.
         """
         return self.logits(self.walk(target, states, memory)[0])
@@ -242,12 +254,17 @@ class Decoder:
 
         Args:
             target: `(batch, time)`.
-            states: before the first step, `(batch, size)` each; none for the cells' own.
+            states: before the first step, `(batch, size)` each; none for the layers' own.
             memory: as `read` returns it.
-            mask: boolean `(batch, time)`; a step where it is False changes no state.
+            mask: boolean `(batch, time)`; a step where it is False changes no state. With a pointer
+                none is True after one that is False.
         """
-
-        return self.walk_vectors(self.embed(target), states, memory, mask)
+        x, states_after = self.walk_vectors(self.embed(target), states, memory, mask)
+        if self.pointer is None:
+            return x, states_after
+        count = None if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+        found, own = self.pointer(x, target, states[-2:] or None, count=count)
+        return ops.concatenate([x, found], axis=-1), states_after + own
 
     def walk_vectors(
         self, x: Any, states: list[Any], memory: Memory | None = None, mask: Any = None
@@ -283,15 +300,24 @@ class Decoder:
                 h, after = layer.step(rows(x), states, params[layer.name])
                 return beams(h), [beams(state) for state in after]
 
-            x, states = self._through(self.embed(symbols), states, memory, one_step)
-            return self.logits(x), states
+            x, after = self._through(self.embed(symbols), states, memory, one_step)
+            if self.pointer is not None:
+                own = [rows(state) for state in states[-2:]]
+                found, own = self.pointer(rows(x)[:, None], ops.reshape(symbols, (-1, 1)), own)
+                x = ops.concatenate([x, beams(found)], axis=-1)
+                after += [beams(state) for state in own]
+            return self.logits(x), after
 
         return step
 
     def logits(self, x: Any) -> Any:
         """Returns the logits `(batch, time, symbols)` of [h ; c]."""
+        found = None
+        if self.pointer is not None:
+            x, found = ops.split(x, [x.shape[-1] - self.pointer.symbols - 1], axis=-1)
         x = self._layers["readout_dropout"](self._layers["readout"](x))
-        return self._layers["target_embeddings"](x, reverse=True)
+        logits = self._layers["target_embeddings"](x, reverse=True)
+        return logits if found is None else mixed(logits, found)
 
     def attend(self, i: int, h: Any, memory: Memory, weights: bool = False) -> Any:
         """Returns the contexts that layer `i` reads by h, or with `weights` also where it reads.
