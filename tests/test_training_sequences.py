@@ -152,7 +152,7 @@ def test_windows_of_a_text():
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [(["a" * 200], "512 characters or more, got 200"), (["a", "b"], "too many values to unpack")],
+    [(["a" * 200], "1024 characters or more, got 200"), (["a", "b"], "too many values to unpack")],
 )
 def test_text_that_is_too_short_or_not_one(given, message):
     with pytest.raises(ValueError, match=message):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 # A line that says who speaks, as plays are printed in plain text.
-_SPEAKER = re.compile(r"(?<=\n\n)([A-Z][A-Z ]+):\n")
+SPEAKER = re.compile(r"(?<=\n\n)([A-Z][A-Z ]+):\n")
 _CAPITALISED = re.compile(r"\b[A-Z][A-Za-z]+\b")
 
 
@@ -21,7 +21,7 @@ def renamed(text: str, rng: np.random.Generator, rate: float) -> str:
         rate: share of the names that are changed.
     """
     words = set(re.findall(r"\b[a-z]+\b", text))
-    speakers = {word for line in _SPEAKER.findall(text) for word in line.split()}
+    speakers = {word for line in SPEAKER.findall(text) for word in line.split()}
     names = sorted(name for name in speakers if len(name) > 2 and name.lower() not in words)
     new = {name: _spliced(name, names, rng) for name in names if rng.random() < rate}
 

@@ -81,8 +81,8 @@ RECIPES = {
     ),
     # As many parameters as the GRU's.
     "grid_lstm_shakespeare": _shakespeare(
-        "The next character of Shakespeare by a Grid LSTM",
-        {"cell": "grid_lstm", "units": 400, "cell_depth": 2, "cell_tied": True},
+        "The next character of Shakespeare by a Grid LSTM with a pointer",
+        {"cell": "grid_lstm", "units": 296, "cell_depth": 2, "cell_tied": True},
     ),
     "seq2seq_multi30k_en_de": Recipe(
         summary="English captions of pictures into German, by an encoder-decoder with attention",

@@ -372,12 +372,18 @@ class LanguagePipeline(Pipeline):
     def log_prob(self, text: str) -> float:
         """Returns the natural logarithm of the probability of a text, however long it is.
 
-        The state is carried from its first symbol to its last. That the text ends there is no part
-        of it.
+        That the text ends there is no part of it.
+        """
+        return float(self.log_probs(text).sum())
+
+    def log_probs(self, text: str) -> np.ndarray:
+        """Returns log p of each symbol of a text after all before it: nats, float64 `(symbols,)`.
+
+        The state is carried from the first to the last.
         """
         before, after = self.preprocessor.encode([text], [text])
         before, after = before["target"][:, :-1], after[:, :-1]
-        decoder, total = Decoder.of(self.model), 0.0
+        decoder, parts = Decoder.of(self.model), [np.zeros(0)]
         states = [ops.convert_to_numpy(state) for state in decoder.initial_state(1)]
         for start in range(0, before.shape[1], WINDOW):
             window = slice(start, start + WINDOW)
@@ -386,8 +392,8 @@ class LanguagePipeline(Pipeline):
                 | {f"state_{i}": state for i, state in enumerate(states)}
             )
             states = [found[f"state_{i}"] for i in range(len(states))]
-            total += float(found["log_probs"].sum(dtype=np.float64))
-        return total
+            parts.append(found["log_probs"][0].astype("float64"))
+        return np.concatenate(parts)
 
 
 def drawing(
