@@ -196,14 +196,12 @@ def test_what_a_model_of_mixed_precision_writes(attention, model):
     finally:
         keras.config.set_dtype_policy("float32")
     answer = zoo.pipeline(mixed)("abc", max_length=5)
-    found = log_prob_of(mixed, "abc", answer["output"], ended=False)
-    assert answer["log_prob"] == pytest.approx(found, abs=0.5)
-    nats = zoo.pipeline(language).log_prob("abc" * 40)
-    inputs, following = zoo.preprocessor(language).encode(["abc" * 40], ["abc" * 40])
-    logits = language.predict(inputs, verbose=0)[0].astype("float64")
-    steps = np.log(softmax(logits))[np.arange(120), following[0, :120]]
-    # Each would be off by as much as 1/256 of itself, were it rounded.
-    assert nats == pytest.approx(steps.sum(), rel=2e-4)
+    ended = len(answer["output"].split()) < 5
+    found = log_prob_of(mixed, "abc", answer["output"], ended=ended)
+    assert answer["log_prob"] == pytest.approx(found, abs=0.2)
+    steps = zoo.pipeline(language).log_probs("abc" * 40)
+    rounded = keras.ops.cast(keras.ops.cast(steps, "bfloat16"), "float64")
+    assert (steps != keras.ops.convert_to_numpy(rounded)).mean() > 0.9
 
 
 def test_probabilities_that_are_no_numbers():
