@@ -162,3 +162,11 @@ def test_config_and_bad_sizes():
             Pointer(**{"symbols": 2, "length": 2, name: 0})
     with pytest.raises(ValueError, match="pointer_length must be an integer of 0 or more, got -1"):
         zoo.build("language_model", target_vocabulary=["a"], pointer_length=-1)
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_export(format, tmp_path):
+    model = random_model(
+        "language_model", target_vocabulary=list("abcd"), units=5, pointer_length=4
+    )
+    assert zoo.export(model, tmp_path / "exported", format=format).is_dir()

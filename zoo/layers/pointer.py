@@ -91,7 +91,8 @@ class Pointer(keras.layers.Layer):
         scores = ops.where(seen, scores * self.units**-0.5, -1e9)
         own = ops.matmul(queries, self.sentinel) + self.sentinel_bias
         own = own * self.units**-0.5
-        whole = ops.logaddexp(ops.logsumexp(scores, axis=-1, keepdims=True), own)
+        # No `logaddexp`: ONNX has no operation for what TensorFlow makes of it.
+        whole = ops.logsumexp(ops.concatenate([scores, own], axis=-1), axis=-1, keepdims=True)
         copied = ops.one_hot(followed, self.symbols, dtype=self.compute_dtype)
         copied = ops.matmul(ops.exp(scores - whole), copied)
         logs = ops.concatenate([own - whole, ops.log(copied + LEAST)], axis=-1)
@@ -120,4 +121,4 @@ class Pointer(keras.layers.Layer):
 def mixed(logits, logs):
     """Returns log p `(batch, time, symbols)` of a network's logits and what `Pointer` returns."""
     own = ops.log_softmax(ops.cast(logits, logs.dtype), axis=-1)
-    return ops.logaddexp(own + logs[..., :1], logs[..., 1:])
+    return ops.logsumexp(ops.stack([own + logs[..., :1], logs[..., 1:]], axis=-1), axis=-1)
