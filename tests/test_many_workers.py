@@ -31,6 +31,8 @@ SMALL = replace(
     train="train[:6000]",
     validation="train[55000:56000]",
     test="test[:1000]",
+    # Never reached: both workers look at what one has scored.
+    goal=2.0,
 )
 
 ALONE = """
