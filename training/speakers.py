@@ -15,6 +15,7 @@ import typer
 import zoo
 from training.names import SPEAKER
 from training.state import replace_table
+from zoo.pipelines.writing import LanguagePipeline
 
 TABLE = Path(__file__).parent.parent / "docs" / "figures" / "speakers.csv"
 KINDS = ("speakers, new", "speakers, again", "all else")
@@ -40,7 +41,10 @@ def main(
     kind = kinds(text)
     rows = []
     for name in names:
-        nats = -zoo.pipeline(name).log_probs(text)
+        model = zoo.pipeline(name)
+        if not isinstance(model, LanguagePipeline):
+            raise typer.BadParameter(f"{name} is no language model", param_hint="names")
+        nats = -model.log_probs(text)
         for i, what in enumerate(KINDS):
             rows.append(
                 {
