@@ -80,22 +80,8 @@ class Pointer(keras.layers.Layer):
         keys = ops.reshape(before, (batch, self.length, self.units))
         keys = ops.concatenate([keys, ops.matmul(h, self.key_kernel)], axis=1)
         read = ops.concatenate([ops.cast(read_before, "int32"), ops.cast(read, "int32")], axis=1)
-        known = read != PADDING
-        # The symbol j + 1 is what followed the key j; the step t sees those from t on, `length`.
-        followed, both = read[:, 1:], ops.logical_and(known[:, :-1], known[:, 1:])
-        ages = ops.arange(steps + self.length - 1) - ops.arange(steps)[:, None]
-        seen = ops.logical_and(ages >= 0, ages < self.length)
-        seen = ops.logical_and(seen, both[:, None])
         queries = ops.matmul(h, self.query_kernel) + self.query_bias
-        scores = ops.matmul(queries, ops.transpose(keys[:, :-1], (0, 2, 1)))
-        scores = ops.where(seen, scores * self.units**-0.5, -1e9)
-        own = ops.matmul(queries, self.sentinel) + self.sentinel_bias
-        own = own * self.units**-0.5
-        # No `logaddexp`: ONNX has no operation for what TensorFlow makes of it.
-        whole = ops.logsumexp(ops.concatenate([scores, own], axis=-1), axis=-1, keepdims=True)
-        copied = ops.one_hot(followed, self.symbols, dtype=self.compute_dtype)
-        copied = ops.matmul(ops.exp(scores - whole), copied)
-        logs = ops.concatenate([own - whole, ops.log(copied + LEAST)], axis=-1)
+        logs = self._logs(queries, keys, read, steps)
         if count is None:
             keys, read = keys[:, steps:], read[:, steps:]
         else:
@@ -104,6 +90,45 @@ class Pointer(keras.layers.Layer):
             read = ops.take_along_axis(read, places, axis=1)
         keys = ops.reshape(keys, (batch, self.length * self.units))
         return logs, [keys, ops.cast(read, self.compute_dtype)]
+
+    def _logs(self, queries, keys, read, steps):
+        """Returns the first output of a call, for queries, and keys and symbols from `length` on.
+
+        A block of so many steps sees itself and as many symbols before it: what is computed grows
+        with the number of steps alone.
+        """
+        size = (min if isinstance(steps, int) else ops.minimum)(steps, self.length)
+        blocks = (steps + size - 1) // size
+        is_one = isinstance(blocks, int) and blocks == 1
+        missing = blocks * size - steps
+        places = size * ops.arange(blocks)[:, None] + ops.arange(size + self.length - 1)
+
+        def filled(x):
+            return (
+                x if is_one else ops.pad(x, [(0, 0), (0, missing)] + [(0, 0)] * (len(x.shape) - 2))
+            )
+
+        def windows(x):
+            return x[:, None] if is_one else ops.take(x, places, axis=1)
+
+        keys, read = filled(keys), filled(read)
+        known = read != PADDING
+        # The symbol j + 1 is what followed the key j; the step t sees those from t on, `length`.
+        followed, both = read[:, 1:], ops.logical_and(known[:, :-1], known[:, 1:])
+        ages = ops.arange(size + self.length - 1) - ops.arange(size)[:, None]
+        seen = ops.logical_and(ages >= 0, ages < self.length)
+        seen = ops.logical_and(seen, windows(both)[:, :, None])
+        queries = ops.reshape(filled(queries), (-1, blocks, size, self.units))
+        scores = ops.matmul(queries, ops.transpose(windows(keys[:, :-1]), (0, 1, 3, 2)))
+        scores = ops.where(seen, scores * self.units**-0.5, -1e9)
+        own = ops.matmul(queries, self.sentinel) + self.sentinel_bias
+        own = own * self.units**-0.5
+        # No `logaddexp`: ONNX has no operation for what TensorFlow makes of it.
+        whole = ops.logsumexp(ops.concatenate([scores, own], axis=-1), axis=-1, keepdims=True)
+        copied = ops.one_hot(windows(followed), self.symbols, dtype=self.compute_dtype)
+        copied = ops.matmul(ops.exp(scores - whole), copied)
+        logs = ops.concatenate([own - whole, ops.log(copied + LEAST)], axis=-1)
+        return ops.reshape(logs, (-1, blocks * size, 1 + self.symbols))[:, :steps]
 
     def compute_output_spec(self, h, read, states=None, count=None):
         rows, steps = read.shape
