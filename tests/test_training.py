@@ -260,8 +260,11 @@ def test_same_seed_gives_the_same_bits(trained, tmp_path):
 
 
 def test_killed_training_goes_on_to_the_same_bits(trained, tmp_path):
-    # The log is written when the state of the epoch is on disk.
-    killed = run_python(DIE_AT_OPEN + TRAIN, "log.csv.part", 0, tmp_path / "run")
+    # When the log of the second epoch is written, the state of the first is on disk.
+    second = DIE_AT_OPEN.replace("def die", "opened = []\n\ndef die").replace(
+        "os.kill(", "opened.append(1)\n        if len(opened) == 2: os.kill("
+    )
+    killed = run_python(second + TRAIN, "log.csv.part", 0, tmp_path / "run")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "run" / "state.npz").is_file()
     assert not (tmp_path / "run" / "checkpoint").exists()

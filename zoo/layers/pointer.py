@@ -59,6 +59,8 @@ class Pointer(keras.layers.Layer):
         self.length = positive_integer("length", length)
         self.units = positive_integer("units", units)
         self.state_size = [self.length * self.units, self.length]
+        # What a mask says is said by `count`.
+        self.supports_masking = True
 
     def build(self, h_shape, *shapes):
         size = (h_shape[-1], self.units)
@@ -129,6 +131,9 @@ class Pointer(keras.layers.Layer):
         copied = ops.matmul(ops.exp(scores - whole), copied)
         logs = ops.concatenate([own - whole, ops.log(copied + LEAST)], axis=-1)
         return ops.reshape(logs, (-1, blocks * size, 1 + self.symbols))[:, :steps]
+
+    def compute_mask(self, h, previous_mask=None):
+        return None
 
     def compute_output_spec(self, h, read, states=None, count=None):
         rows, steps = read.shape
