@@ -187,7 +187,7 @@ def test_captions_of_pictures():
 
 
 @pytest.mark.parametrize("attention", ["none", "scaled_dot"])
-def test_what_a_model_of_mixed_precision_writes(attention, model):
+def test_what_a_model_of_mixed_precision_writes(attention):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         sources = {"source_vocabulary": list("abc"), "target_vocabulary": PHONEMES}

@@ -18,7 +18,6 @@ from training.state import TrainingState, averaged_weights
 from training.training_set import TrainingSet
 from training.workers import ALONE, Worker, digests, undistributed, weights_digest
 from zoo import loading, registry, scores
-from zoo.loading import rounded
 from zoo.verification import evaluate
 
 # Licences of the data sets, as their publishers state them.
@@ -158,7 +157,7 @@ def train(training: Training, engine: Callable[[Training], None] | None = None) 
             engine(training)
         model, state = fit(training)
         if recipe.dtype:
-            model = rounded(model, recipe.dtype)
+            model = loading.rounded(model, recipe.dtype)
         validation_metrics = evaluate(model, zoo.data.load(recipe.dataset, recipe.validation))
         test = zoo.data.load(recipe.dataset, recipe.test)
         metrics = evaluate(model, test)
